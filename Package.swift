@@ -1,0 +1,93 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target is compiled with. A warning is an error.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The same, and unsafe constructs have to be spelled `unsafe`. Only Storage, which wraps C, goes without.
+let safe: [SwiftSetting] = house + [.strictMemorySafety()]
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "martlet",
+    products: [
+        .library(name: "MartletClient", targets: ["MartletClient"]),
+        .executable(name: "martlet", targets: ["martlet"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLMDB", path: "Sources/CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(
+            name: "MartletStorage", dependencies: ["CLMDB", "CZlib"], path: "Sources/Storage", swiftSettings: house),
+        .target(name: "MartletProtocol", dependencies: [nio], path: "Sources/Protocol", swiftSettings: safe),
+        .target(
+            name: "MartletEngine", dependencies: ["MartletStorage", "MartletProtocol"], path: "Sources/Engine",
+            swiftSettings: safe),
+        .target(
+            name: "MartletBroker",
+            dependencies: [
+                "MartletEngine", "MartletStorage", "MartletProtocol", nio, nioPosix, logging, lifecycle,
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            path: "Sources/Broker", swiftSettings: safe),
+        .target(
+            name: "MartletClient", dependencies: ["MartletProtocol", nio, nioPosix, logging, lifecycle],
+            path: "Sources/Client", swiftSettings: safe),
+        .target(
+            name: "MartletBench", dependencies: ["MartletProtocol", nio, nioPosix], path: "Sources/Bench",
+            swiftSettings: safe),
+        .executableTarget(
+            name: "martlet",
+            dependencies: [
+                "MartletBroker", "MartletBench", logging, lifecycle,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/martlet", swiftSettings: safe),
+        .executableTarget(
+            name: "summarizer",
+            dependencies: [
+                "MartletClient", logging, lifecycle,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/Summarizer", swiftSettings: safe),
+        .target(
+            name: "MartletSimulation", dependencies: ["MartletEngine", "MartletStorage", "MartletProtocol"],
+            path: "Tests/Simulation", swiftSettings: safe),
+        .executableTarget(
+            name: "simulate", dependencies: ["MartletSimulation"], path: "Tests/SimulationRunner", swiftSettings: safe),
+        .testTarget(name: "StorageTests", dependencies: ["MartletStorage"], swiftSettings: house),
+        .testTarget(name: "ProtocolTests", dependencies: ["MartletProtocol", nio], swiftSettings: house),
+        .testTarget(
+            name: "EngineTests", dependencies: ["MartletEngine", "MartletStorage", "MartletProtocol"],
+            swiftSettings: house),
+        .testTarget(name: "SimulationTests", dependencies: ["MartletSimulation"], swiftSettings: house),
+        .testTarget(
+            name: "BrokerTests", dependencies: ["MartletBroker", "MartletClient", "MartletProtocol", nio, nioPosix],
+            swiftSettings: house),
+        .testTarget(
+            name: "ClientTests", dependencies: ["MartletClient", "MartletProtocol", nio, nioPosix, lifecycle],
+            swiftSettings: house),
+        .testTarget(name: "TidyTests", swiftSettings: house),
+    ]
+)

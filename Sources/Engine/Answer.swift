@@ -1,0 +1,130 @@
+public import MartletProtocol
+
+/// What the engine answers. How it looks on the wire is the broker's business.
+public enum Answer: Sendable {
+    case ok
+    case refused(CommandError)
+    case id(TaskID)
+    case added(AddedTask)
+    case ids([TaskID])
+    case addedMany([AddedTask])
+    /// What RESERVE got; empty: nothing, now.
+    case handedOut([HandOut])
+    /// The caller waits; `Engine.serveWaiting` or `Engine.endWaiting` answers later.
+    case blocked
+    /// One per task of an `.acknowledgeMany`; `nil`: done.
+    case many([CommandError?])
+    case failed(FailedAttempt)
+    case touched(deadline: Timestamp, cancel: Bool)
+    case task(TaskView)
+    case bytes(Bytes?)
+    case queue(QueueView)
+    case queues([QueueView])
+}
+
+public struct AddedTask: Hashable, Sendable {
+    public var id: TaskID
+    public var state: TaskState
+    /// `false`: it was there already.
+    public var created: Bool
+    public var runAt: Timestamp
+}
+
+/// A task in a worker's hands, and what it may know of it.
+public struct HandOut: Sendable {
+    public var id: TaskID
+    public var queue: Bytes
+    public var type: Bytes
+    public var payload: Bytes
+    public var priority: Int
+    /// From 1.
+    public var attempt: Int64
+    /// The limit of further attempts.
+    public var retries: Int64
+    /// The fencing token: rises with every hand-out of the broker.
+    public var token: Int64
+    public var lease: Milliseconds
+    public var deadline: Timestamp
+    public var enqueuedAt: Timestamp
+    public var runAt: Timestamp
+    public var lastError: Bytes?
+}
+
+public struct FailedAttempt: Hashable, Sendable {
+    public var state: TaskState
+    public var attempt: Int64
+    public var retriesLeft: Int64
+    public var runAt: Timestamp?
+}
+
+/// Everything TASK.GET tells.
+public struct TaskView: Sendable {
+    public var id: TaskID
+    public var queue: Bytes
+    public var type: Bytes
+    public var state: TaskState
+    public var priority: Int
+    public var attempt: Int64
+    public var retries: Int64
+    public var retriesLeft: Int64
+    public var token: Int64?
+    public var worker: Bytes?
+    public var enqueuedAt: Timestamp
+    public var runAt: Timestamp
+    public var startedAt: Timestamp?
+    public var deadline: Timestamp?
+    public var endedAt: Timestamp?
+    public var lastError: Bytes?
+    public var errorKind: Bytes?
+    public var progress: Int?
+    public var note: Bytes?
+    public var cancel: Bool
+    public var keepUntil: Timestamp?
+    public var resultSize: Int?
+    public var payloadSize: Int
+    /// Only when asked for.
+    public var payload: Bytes?
+    /// Only when asked for: oldest first, the first and the newest 100.
+    public var history: [HistoryEntry]?
+}
+
+/// One move of a task.
+public struct HistoryEntry: Hashable, Sendable {
+    public var at: Timestamp
+    /// `nil`: it was added.
+    public var from: TaskState?
+    public var to: TaskState
+    public var attempt: Int64
+    public var reason: String
+    public var kind: Bytes?
+    public var message: Bytes?
+    public var trace: Bytes?
+    public var worker: Bytes?
+}
+
+/// Everything QUEUE.INFO tells, as far as it is kept.
+public struct QueueView: Hashable, Sendable {
+    public var name: Bytes
+    public var pending: Int64
+    public var scheduled: Int64
+    public var active: Int64
+    public var blocked: Int64
+    public var dead: Int64
+    public var completed: Int64
+    public var cancelled: Int64
+    public var expired: Int64
+    public var totalAdded: Int64
+    public var totalCompleted: Int64
+    /// Attempts.
+    public var totalFailed: Int64
+    /// Age of the oldest task that is due and waits; `nil`: none does.
+    public var oldest: Milliseconds?
+    public var paused: Bool
+    public var draining: Bool
+    /// Per cent of contested hand-outs that go to the retry lane now.
+    public var retryShare: Int
+    /// Distinct worker names that hold a lease from, or wait for, this queue.
+    public var workers: Int
+    /// Bookkeeping of what became due is behind: counts follow.
+    public var lagging: Bool
+}

@@ -1,0 +1,231 @@
+public import MartletProtocol
+
+/// One request to the engine, parsed and checked as far as that needs no state.
+public enum Operation: Sendable {
+    case add(AddRequest)
+    case addMany(AddManyRequest)
+    case reserve(ReserveRequest)
+    case acknowledge(AcknowledgeRequest)
+    case acknowledgeMany(AcknowledgeManyRequest)
+    case fail(FailRequest)
+    case release(ReleaseRequest)
+    case touch(TouchRequest)
+    case get(GetRequest)
+    case result(TaskID?)
+    case queueInfo(Bytes)
+    case queueList
+}
+
+/// Makes a blind retry of a changing command safe.
+public struct RequestNonce: Hashable, Sendable {
+    /// 1…64 bytes, chosen by the caller.
+    public var nonce: Bytes
+    /// A stable hash of all the command's arguments: the same nonce with other arguments is refused.
+    public var fingerprint: UInt64
+
+    public init(nonce: Bytes, fingerprint: UInt64) {
+        self.nonce = nonce
+        self.fingerprint = fingerprint
+    }
+}
+
+public struct AddRequest: Sendable {
+    public var queue: Bytes
+    public var type: Bytes
+    public var payload: Bytes
+    public var options: TaskOptions
+    public var request: RequestNonce?
+    /// Answer with `.added` instead of `.id`.
+    public var full: Bool
+
+    public init(
+        queue: Bytes, type: Bytes, payload: Bytes, options: TaskOptions = .init(), request: RequestNonce? = nil,
+        full: Bool = false
+    ) {
+        self.queue = queue
+        self.type = type
+        self.payload = payload
+        self.options = options
+        self.request = request
+        self.full = full
+    }
+}
+
+public struct AddManyRequest: Sendable {
+    public struct Item: Sendable {
+        public var type: Bytes
+        public var payload: Bytes
+
+        public init(type: Bytes, payload: Bytes) {
+            self.type = type
+            self.payload = payload
+        }
+    }
+
+    public var queue: Bytes
+    public var items: [Item]
+    public var options: TaskOptions
+    public var request: RequestNonce?
+    /// Answer with `.addedMany` instead of `.ids`.
+    public var full: Bool
+
+    public init(
+        queue: Bytes, items: [Item], options: TaskOptions = .init(), request: RequestNonce? = nil, full: Bool = false
+    ) {
+        self.queue = queue
+        self.items = items
+        self.options = options
+        self.request = request
+        self.full = full
+    }
+}
+
+/// Who waits for a blocked RESERVE: the owner of the engine chooses the number.
+public typealias CallerID = UInt64
+
+public struct ReserveRequest: Sendable {
+    public var queues: [Bytes]
+    /// 1…10,000
+    public var count: Int
+    public var block: Block
+    /// Overrides each task's own lease.
+    public var lease: Milliseconds?
+    public var worker: Bytes?
+    public var request: RequestNonce?
+    public var caller: CallerID
+
+    public enum Block: Hashable, Sendable {
+        /// Answer at once.
+        case no
+        /// Wait so long; 0: for ever.
+        case upTo(Milliseconds)
+    }
+
+    public init(
+        queues: [Bytes], count: Int = 1, block: Block = .no, lease: Milliseconds? = nil, worker: Bytes? = nil,
+        request: RequestNonce? = nil, caller: CallerID = 0
+    ) {
+        self.queues = queues
+        self.count = count
+        self.block = block
+        self.lease = lease
+        self.worker = worker
+        self.request = request
+        self.caller = caller
+    }
+}
+
+public struct AcknowledgeRequest: Sendable {
+    /// `nil`: the text was not a task id.
+    public var id: TaskID?
+    public var token: Int64
+    public var result: Bytes?
+    public var request: RequestNonce?
+    /// Reserve again after the acknowledgement, as this says (its own `request` is ignored).
+    public var next: ReserveRequest?
+
+    public init(
+        id: TaskID?, token: Int64, result: Bytes? = nil, request: RequestNonce? = nil, next: ReserveRequest? = nil
+    ) {
+        self.id = id
+        self.token = token
+        self.result = result
+        self.request = request
+        self.next = next
+    }
+}
+
+public struct AcknowledgeManyRequest: Sendable {
+    public var tasks: [(id: TaskID?, token: Int64)]
+    public var request: RequestNonce?
+
+    public init(tasks: [(id: TaskID?, token: Int64)], request: RequestNonce? = nil) {
+        self.tasks = tasks
+        self.request = request
+    }
+}
+
+public struct FailRequest: Sendable {
+    public var id: TaskID?
+    public var token: Int64
+    public var message: Bytes
+    public var kind: Bytes?
+    public var trace: Bytes?
+    public var next: Next
+    public var request: RequestNonce?
+
+    public enum Next: Hashable, Sendable {
+        /// As the task's back-off says.
+        case backoff
+        /// In so many milliseconds, without jitter.
+        case retry(Milliseconds)
+        /// No further attempt.
+        case dead
+    }
+
+    public init(
+        id: TaskID?, token: Int64, message: Bytes, kind: Bytes? = nil, trace: Bytes? = nil, next: Next = .backoff,
+        request: RequestNonce? = nil
+    ) {
+        self.id = id
+        self.token = token
+        self.message = message
+        self.kind = kind
+        self.trace = trace
+        self.next = next
+        self.request = request
+    }
+}
+
+public struct ReleaseRequest: Sendable {
+    public var id: TaskID?
+    public var token: Int64
+    /// 0: at once, with its old due time.
+    public var delay: Milliseconds
+    public var priority: Int?
+    public var request: RequestNonce?
+
+    public init(
+        id: TaskID?, token: Int64, delay: Milliseconds = 0, priority: Int? = nil, request: RequestNonce? = nil
+    ) {
+        self.id = id
+        self.token = token
+        self.delay = delay
+        self.priority = priority
+        self.request = request
+    }
+}
+
+public struct TouchRequest: Sendable {
+    public var id: TaskID?
+    public var token: Int64
+    public var lease: Milliseconds?
+    /// Per cent, 0…100.
+    public var progress: Int?
+    public var note: Bytes?
+    public var request: RequestNonce?
+
+    public init(
+        id: TaskID?, token: Int64, lease: Milliseconds? = nil, progress: Int? = nil, note: Bytes? = nil,
+        request: RequestNonce? = nil
+    ) {
+        self.id = id
+        self.token = token
+        self.lease = lease
+        self.progress = progress
+        self.note = note
+        self.request = request
+    }
+}
+
+public struct GetRequest: Sendable {
+    public var id: TaskID?
+    public var payload: Bool
+    public var history: Bool
+
+    public init(id: TaskID?, payload: Bool = false, history: Bool = false) {
+        self.id = id
+        self.payload = payload
+        self.history = history
+    }
+}

@@ -1,0 +1,43 @@
+/// Every bound of the wire contract, in one place. `docs/limits.md` lists them.
+public enum Limits {
+    /// Priorities: 10 is the most urgent.
+    public static let priority: ClosedRange<Int64> = 1...10
+    public static let defaultPriority = 5
+    /// Bytes of a queue name: UTF-8 without control characters.
+    public static let queueName = 1...128
+    /// Bytes of a type, worker id, key, group, tag, limit, breaker or cron name.
+    public static let name = 1...256
+    /// Bytes of a REQ nonce.
+    public static let nonce = 1...64
+    /// Bytes of one payload or one result.
+    public static let payload = 8 * 1024 * 1024
+    /// The latest point in time, and the longest span, in milliseconds: 2^53.
+    public static let latestTime: Int64 = 1 << 53
+    /// Most further attempts of a task.
+    public static let retries: ClosedRange<Int64> = 0...1_000_000
+    /// Most entries of `BACKOFF LIST`.
+    public static let backoffList: ClosedRange<Int64> = 1...100
+    public static let jitter: ClosedRange<Int64> = 0...100
+    /// Most tasks of one RESERVE.
+    public static let reserveCount: ClosedRange<Int64> = 1...10_000
+    /// Payload bytes after which one RESERVE stops taking more (it takes at least one task).
+    public static let reservePayload = 16 * 1024 * 1024
+    /// Most tasks of one MADD or MACK.
+    public static let manyCount: ClosedRange<Int64> = 1...100_000
+    /// Most queues of one command.
+    public static let queuesOfOneCommand: ClosedRange<Int64> = 1...1_000
+    /// Kept bytes of a failure's message; the rest is cut off.
+    public static let failureMessage = 16 * 1024
+    /// Kept bytes of a failure's trace; the rest is cut off.
+    public static let failureTrace = 64 * 1024
+    /// Bytes of a progress note.
+    public static let note = 4 * 1024
+    /// History entries kept: so many of the first and so many of the newest.
+    public static let historyEnds = 100
+    /// Records of ended tasks (COMPLETED, CANCELLED, EXPIRED) kept per queue; the oldest go first.
+    public static let keepMax: Int64 = 1_000_000
+    /// How long a REQ nonce is remembered, in milliseconds.
+    public static let nonceAge: Milliseconds = 600_000
+    /// How many REQ nonces are remembered, the newest.
+    public static let nonceCount = 1_000_000
+}
