@@ -1,0 +1,160 @@
+import CZlib
+import Glibc
+
+/// How a record is framed. All fields little-endian:
+///
+///     ┌─────────┬──────────────────────────────┬───────┐
+///     │ version │ CRC-32 (zlib) of key, version │ body… │
+///     │ 1 byte  │ and body, 4 bytes             │       │
+///     └─────────┴──────────────────────────────┴───────┘
+///
+/// The key is part of the checksum, so a record that turns up under another key is damaged too.
+enum RecordFrame {
+    static let header = 5
+
+    static func checksum(key: KeyBytes, version: UInt8, body: UnsafeRawBufferPointer) -> UInt32 {
+        var sum = crc32(0, nil, 0)
+        sum = key.withBytes { crc32(sum, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32($0.count)) }
+        var version = version
+        sum = crc32(sum, &version, 1)
+        sum = crc32(sum, body.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(body.count))
+        return UInt32(truncatingIfNeeded: sum)
+    }
+}
+
+/// Puts a record's fields together in one buffer that is used again for the next record.
+public struct RecordWriter: ~Copyable {
+    private var base: UnsafeMutableRawPointer
+    private var capacity: Int
+    private(set) var count = 0
+
+    init() {
+        capacity = 4_096
+        base = .allocate(byteCount: capacity, alignment: 8)
+    }
+
+    deinit { base.deallocate() }
+
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
+    mutating func begin(version: UInt8) {
+        count = 0
+        uint8(version)
+        uint32(0)
+    }
+
+    mutating func seal(key: KeyBytes) {
+        let body = UnsafeRawBufferPointer(rebasing: bytes[RecordFrame.header...])
+        let sum = RecordFrame.checksum(key: key, version: bytes[0], body: body)
+        base.storeBytes(of: sum.littleEndian, toByteOffset: 1, as: UInt32.self)
+    }
+
+    // A body of hundreds of megabytes is not kept for the next record.
+    mutating func shrink() {
+        guard capacity > 1 << 20 else { return }
+        base.deallocate()
+        capacity = 4_096
+        base = .allocate(byteCount: capacity, alignment: 8)
+        count = 0
+    }
+
+    private mutating func reserve(_ more: Int) {
+        guard count + more > capacity else { return }
+        let larger = max(capacity * 2, count + more)
+        let moved = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 8)
+        moved.copyMemory(from: base, byteCount: count)
+        base.deallocate()
+        base = moved
+        capacity = larger
+    }
+
+    private mutating func store<T: FixedWidthInteger>(_ value: T) {
+        reserve(MemoryLayout<T>.size)
+        base.storeBytes(of: value.littleEndian, toByteOffset: count, as: T.self)
+        count += MemoryLayout<T>.size
+    }
+
+    public mutating func uint8(_ value: UInt8) { store(value) }
+    public mutating func uint16(_ value: UInt16) { store(value) }
+    public mutating func uint32(_ value: UInt32) { store(value) }
+    public mutating func uint64(_ value: UInt64) { store(value) }
+    public mutating func int64(_ value: Int64) { store(value) }
+
+    /// Bytes without a length: they reach to the end of the record.
+    public mutating func rest(_ value: [UInt8]) {
+        reserve(value.count)
+        value.withUnsafeBytes { if let source = $0.baseAddress { (base + count).copyMemory(from: source, byteCount: $0.count) } }
+        count += value.count
+    }
+
+    /// Bytes behind their length (4 bytes).
+    public mutating func bytes(_ value: [UInt8]) {
+        uint32(UInt32(truncatingIfNeeded: value.count))
+        rest(value)
+    }
+}
+
+/// Takes a record apart in the order it was put together. Lent for the length of a closure.
+///
+/// Reading past the end yields zeros and marks the record as damaged; the lender throws after the closure.
+public struct RecordReader {
+    private let base: UnsafeRawPointer
+    private let end: Int
+    private var offset: Int
+    public let version: UInt8
+    private(set) var overran = false
+
+    init(_ record: UnsafeRawBufferPointer) {
+        base = record.baseAddress!
+        end = record.count
+        offset = RecordFrame.header
+        version = record[0]
+    }
+
+    private mutating func load<T: FixedWidthInteger>(_ type: T.Type) -> T {
+        guard end - offset >= MemoryLayout<T>.size else {
+            overran = true
+            return 0
+        }
+        defer { offset += MemoryLayout<T>.size }
+        return T(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: T.self))
+    }
+
+    public mutating func uint8() -> UInt8 { load(UInt8.self) }
+    public mutating func uint16() -> UInt16 { load(UInt16.self) }
+    public mutating func uint32() -> UInt32 { load(UInt32.self) }
+    public mutating func uint64() -> UInt64 { load(UInt64.self) }
+    public mutating func int64() -> Int64 { load(Int64.self) }
+
+    /// How many bytes are left.
+    public var left: Int { end - offset }
+
+    /// Everything that is left.
+    public mutating func rest() -> [UInt8] { take(left) }
+
+    /// Bytes behind their length.
+    public mutating func bytes() -> [UInt8] { take(Int(uint32())) }
+
+    /// Passes over bytes behind their length and says how many they were.
+    public mutating func skipBytes() -> Int {
+        let length = Int(uint32())
+        guard length <= left else {
+            overran = true
+            return 0
+        }
+        offset += length
+        return length
+    }
+
+    private mutating func take(_ length: Int) -> [UInt8] {
+        guard length <= left else {
+            overran = true
+            return []
+        }
+        defer { offset += length }
+        return Array(UnsafeRawBufferPointer(start: base + offset, count: length))
+    }
+
+    /// For a value that does not decode although its checksum is right.
+    public mutating func fail() { overran = true }
+}

@@ -1,0 +1,86 @@
+import CLMDB
+
+/// What a transaction may do, said by its type.
+public enum Reading {}
+public enum Writing {}
+
+/// One LMDB transaction, lent to a closure by `Environment.write` or `Environment.read`.
+///
+/// `Access` says at compile time whether it may write. It cannot be copied, stored or kept past the closure.
+public struct Transaction<Access>: ~Copyable {
+    let handle: OpaquePointer
+    let state: TransactionState
+}
+
+/// What lasts from one transaction to the next: table handles, the record buffer; and the open one's cursors and size.
+final class TransactionState {
+    var tables: [MDB_dbi]
+    var cursors: [OpaquePointer?]
+    var writer = RecordWriter()
+    var dirtyBytes = 0
+    let faults: FaultInjector?
+    let effects: EffectLog?
+
+    init(tables count: Int, faults: FaultInjector?, effects: EffectLog?) {
+        tables = Array(repeating: 0, count: count)
+        cursors = Array(repeating: nil, count: count)
+        self.faults = faults
+        self.effects = effects
+    }
+
+    func begin() {
+        dirtyBytes = 0
+        effects?.effects.removeAll(keepingCapacity: true)
+    }
+
+    func end() {
+        for index in cursors.indices {
+            if let cursor = cursors[index] { mdb_cursor_close(cursor) }
+            cursors[index] = nil
+        }
+        writer.shrink()
+    }
+}
+
+extension Transaction {
+    /// The transaction's cursor on a table, opened once: a seek near the last one then costs no descent.
+    func cursor(_ table: Table) throws(StorageError) -> OpaquePointer {
+        if let cursor = state.cursors[table.index] { return cursor }
+        var opened: OpaquePointer?
+        try check(mdb_cursor_open(handle, state.tables[table.index], &opened), "cannot read \(table.name)")
+        guard let cursor = opened else { throw StorageError(.failed, "cannot read \(table.name)") }
+        state.cursors[table.index] = cursor
+        return cursor
+    }
+
+    /// Positions `cursor` at `key` exactly (`MDB_SET_KEY`) or at the first key not below it (`MDB_SET_RANGE`).
+    func seek(
+        _ cursor: OpaquePointer, _ table: Table, _ key: KeyBytes, _ operation: MDB_cursor_op
+    ) throws(StorageError) -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
+        var found = MDB_val(), value = MDB_val()
+        let code = key.withBytes { bytes in
+            found = MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+            return mdb_cursor_get(cursor, &found, &value, operation)
+        }
+        if code == MDB_NOTFOUND { return nil }
+        guard code == MDB_SUCCESS else { throw StorageError(code: code, "cannot read \(table.name)", table: table, key: key) }
+        return (UnsafeRawBufferPointer(found), UnsafeRawBufferPointer(value))
+    }
+
+    /// Moves `cursor` on.
+    func step(
+        _ cursor: OpaquePointer, _ table: Table, _ operation: MDB_cursor_op
+    ) throws(StorageError) -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
+        var found = MDB_val(), value = MDB_val()
+        let code = mdb_cursor_get(cursor, &found, &value, operation)
+        if code == MDB_NOTFOUND { return nil }
+        try check(code, "cannot read \(table.name)")
+        return (UnsafeRawBufferPointer(found), UnsafeRawBufferPointer(value))
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    init(_ value: MDB_val) {
+        self.init(start: value.mv_data, count: value.mv_size)
+    }
+}
