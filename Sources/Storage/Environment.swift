@@ -97,7 +97,9 @@ public final class Environment {
 
     // MARK: Transactions
 
+    // Specialising these two for a closure crashes the optimiser of Swift 6.3.1; they run once a group.
     /// Runs `body` as the only writer. Commits, durably, when it returns; when anything throws, nothing was changed.
+    @_semantics("optimize.sil.specialize.generic.never")
     public func write<R>(
         _ body: (borrowing Transaction<Writing>) throws(StorageError) -> R
     ) throws(StorageError) -> R {
@@ -152,6 +154,7 @@ public final class Environment {
     }
 
     /// Runs `body` on a snapshot of what was committed last.
+    @_semantics("optimize.sil.specialize.generic.never")
     public func read<R>(
         _ body: (borrowing Transaction<Reading>) throws(StorageError) -> R
     ) throws(StorageError) -> R {

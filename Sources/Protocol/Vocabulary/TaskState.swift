@@ -64,21 +64,6 @@ public enum TaskEvent: UInt8, CaseIterable, Sendable {
     case cancel = 10
     /// Somebody asked for it again.
     case revive = 11
-
-    /// The name in a history entry's `reason`.
-    public var name: String {
-        switch self {
-        case .due: "due"
-        case .handOut: "reserve"
-        case .acknowledge: "ack"
-        case .retryLater, .retryNow: "retry"
-        case .exhaust: "dead"
-        case .release, .releaseLater: "release"
-        case .expire: "ttl"
-        case .cancel: "cancel"
-        case .revive: "revive"
-        }
-    }
 }
 
 extension TaskState {

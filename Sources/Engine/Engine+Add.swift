@@ -1,0 +1,127 @@
+import MartletProtocol
+import MartletStorage
+
+extension Engine {
+    mutating func add(
+        _ request: AddRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer, one: true)
+        case .unknown: break
+        }
+        if let refusal = refusal(of: request.payload) ?? refusal(of: request.options, now) { return .refused(refusal) }
+        let queue = try queueNumber(request.queue, transaction)
+        let type = try typeNumber(request.type, transaction)
+        let task = newTask(queue: queue, type: type, options: request.options, now)
+        let sequence = try store(task, payload: request.payload, now, transaction)
+        guard request.full else { return remember(request.request, .id(sequence)) }
+        return remember(request.request, .added([row(sequence, task, now)]), one: true)
+    }
+
+    mutating func addMany(
+        _ request: AddManyRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer)
+        case .unknown: break
+        }
+        if let refusal = refusal(of: request.options, now) { return .refused(refusal) }
+        for item in request.items { if let refusal = refusal(of: item.payload) { return .refused(refusal) } }
+        let queue = try queueNumber(request.queue, transaction)
+        var rows: [RememberedAnswer.AddedRow] = []
+        rows.reserveCapacity(request.items.count)
+        for item in request.items {
+            let type = try typeNumber(item.type, transaction)
+            let task = newTask(queue: queue, type: type, options: request.options, now)
+            rows.append(row(try store(task, payload: item.payload, now, transaction), task, now))
+        }
+        return remember(request.request, request.full ? .added(rows) : .ids(rows.map(\.sequence)))
+    }
+
+    private func row(_ sequence: UInt64, _ task: TaskRecord, _ now: Timestamp) -> RememberedAnswer.AddedRow {
+        .init(sequence: sequence, state: task.runAt > now ? .scheduled : .pending, created: true, runAt: task.runAt)
+    }
+
+    private func refusal(of payload: Bytes) -> CommandError? {
+        guard payload.count > Limits.payload else { return nil }
+        return CommandError(
+            .tooBig, "payload of \(payload.count) bytes; the limit is \(Limits.payload): keep it elsewhere and send a name")
+    }
+
+    private func refusal(of options: TaskOptions, _ now: Timestamp) -> CommandError? {
+        guard case .after(let delay) = options.due, delay > Limits.latestTime - now else { return nil }
+        return CommandError(.error, "DELAY \(delay) ends past the latest time, \(Limits.latestTime) ms")
+    }
+
+    private func newTask(queue: UInt32, type: UInt32, options: TaskOptions, _ now: Timestamp) -> TaskRecord {
+        let runAt: Timestamp =
+            switch options.due {
+            case .now: now
+            case .at(let at): max(now, at)
+            case .after(let delay): now + delay
+            }
+        let priority = options.priority ?? Limits.defaultPriority
+        var task = TaskRecord(queue: queue, type: type, priority: priority, created: now, runAt: runAt)
+        if let retries = options.retries { task.retries = retries }
+        if let backoff = options.backoff { task.backoff = backoff }
+        if let jitter = options.jitter { task.jitter = jitter }
+        if let lease = options.lease { task.lease = lease }
+        if let keep = options.keep { task.keep = keep }
+        task.timeout = options.timeout
+        task.timeToLive = options.timeToLive
+        return task
+    }
+
+    /// The way of a task into the store: its record, its place in the waiting index, its timers, its queue's counters.
+    private mutating func store(
+        _ task: TaskRecord, payload: Bytes, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> UInt64 {
+        let sequence = max(UInt64(now) << 16, broker.lastSequence + 1)
+        broker.lastSequence = sequence
+        var task = task
+        task.payloadSize = payload.count
+        task.hasBody = payload.count > TaskRecord.inlinePayload
+        let record = task
+        try transaction.append(Tables.tasks, taskKey(sequence)) { record.write(to: &$0, payload: payload) }
+        if record.hasBody { try storeBody(payload, .payload, of: sequence, transaction) }
+        try setTimer(record.expiresAt, .timeToLive, sequence, record.queue, transaction)
+        let isLater = record.runAt > now
+        change(record.queue) {
+            $0.totalAdded += 1
+            $0.count(isLater ? .scheduled : .pending, 1)
+        }
+        let range = WaitingRange(priority: record.priority, lane: .fresh)
+        let key = WaitingKey(queue: record.queue, range: range, due: record.runAt, sequence: sequence)
+        try enterWaiting(key, hasState: false, isLater: isLater, transaction)
+        return sequence
+    }
+
+    /// Puts a task into the waiting index; if it is due later, a timer will move the counters then.
+    mutating func enterWaiting(
+        _ key: WaitingKey, hasState: Bool, isLater: Bool, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let flags = (hasState ? WaitingKey.Flag.state : 0) | (isLater ? WaitingKey.Flag.timer : 0)
+        try transaction.put(Tables.waiting, key.bytes, flags: flags)
+        change(key.queue) {
+            $0.countWaiting(key.range, 1)
+            $0.dueBound[key.range.index] = min($0.dueBound[key.range.index], key.due)
+        }
+        if isLater {
+            try setTimer(key.due, .due, key.sequence, key.queue, transaction)
+        } else {
+            touched.insert(key.queue)
+        }
+    }
+
+    mutating func setTimer(
+        _ at: Timestamp?, _ kind: TimerKey.Kind, _ sequence: UInt64, _ queue: UInt32,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard let at else { return }
+        let key = TimerKey(at: at, kind: kind, sequence: sequence, queue: queue)
+        try transaction.put(Tables.timers, key.bytes, flags: 0)
+        timerBound = min(timerBound, at)
+    }
+}

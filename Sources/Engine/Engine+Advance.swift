@@ -1,0 +1,137 @@
+public import MartletProtocol
+public import MartletStorage
+
+extension Engine {
+    /// Bookkeeping of what is due by `now`, oldest first, at most `limit` of it: SCHEDULED tasks become PENDING, leases
+    /// and attempts end, times to live end, records of ended tasks go.
+    /// - Returns: how much it did; less than `limit`: nothing is left.
+    public mutating func advance(
+        to now: Timestamp, limit: Int, in transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Int {
+        touchWaitedQueues(now)
+        for done in 0..<limit {
+            let timer = try firstTimer(by: now, transaction)
+            let lease = leases.deadlines.first.flatMap { $0.at <= now ? $0 : nil }
+            if let lease, timer.map({ lease.at <= $0.at }) ?? true {
+                try endLease(lease.id, now, transaction)
+            } else if let timer {
+                try fire(timer, now, transaction)
+            } else {
+                return done
+            }
+        }
+        return limit
+    }
+
+    private mutating func firstTimer(
+        by now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> TimerKey? {
+        guard timerBound <= now else { return nil }
+        guard let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes()) else {
+            timerBound = .max
+            return nil
+        }
+        guard let timer = TimerKey(first.key) else {
+            throw StorageError(.damaged, "a timer of an unknown kind", table: Tables.timers, key: first.key)
+        }
+        timerBound = timer.at
+        return timer.at <= now ? timer : nil
+    }
+
+    private mutating func fire(
+        _ timer: TimerKey, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        try transaction.delete(Tables.timers, timer.bytes)
+        switch timer.kind {
+        case .due:
+            count(timer.queue, .scheduled, .due)
+            touched.insert(timer.queue)
+        case .timeToLive: try expire(timer.sequence, at: timer.at, now, transaction)
+        case .retention: try removeEnded(timer.sequence, transaction)
+        }
+    }
+
+    /// A lease or an attempt's time is over.
+    mutating func endLease(
+        _ sequence: UInt64, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard let lease = leases[sequence] else { return }
+        let timeout = try task(sequence, transaction)?.timeout
+        let started = try state(sequence, .active, transaction)?.startedAt ?? 0
+        let isTimeout = timeout.map { lease.deadline >= started + $0 } ?? false
+        let failure = Failure(
+            reason: isTimeout ? .timeout : .leaseExpired,
+            message: Bytes((isTimeout ? "the attempt ran past its TIMEOUT" : "the lease ran out unextended").utf8),
+            kind: Bytes((isTimeout ? "timeout" : "lease_expired").utf8), next: .backoff)
+        _ = try failAttempt(sequence, failure, at: lease.deadline, now, transaction)
+        // Without a readable record there is nothing to bring back, but the lease must not fire for ever.
+        removeLease(sequence)
+    }
+
+    /// Leases that ended come back, oldest first.
+    mutating func endLeases(
+        by now: Timestamp, limit: Int, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        for _ in 0..<limit {
+            guard let first = leases.deadlines.first, first.at <= now else { return }
+            try endLease(first.id, now, transaction)
+        }
+    }
+
+    /// What is due for one task happens before a command on it.
+    mutating func settle(
+        _ sequence: UInt64, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        if let lease = leases[sequence], lease.deadline <= now { try endLease(sequence, now, transaction) }
+        guard leases[sequence] == nil, timerBound <= now else { return }
+        if let ended = try state(sequence, .ended, transaction) {
+            if let keepUntil = ended.keepUntil, keepUntil <= now { try removeEnded(sequence, transaction) }
+        } else if let at = try task(sequence, transaction)?.expiresAt, at <= now {
+            try expire(sequence, at: at, now, transaction)
+        }
+    }
+
+    /// A task's time to live is over: if it waits it ends; if it is active it may finish.
+    private mutating func expire(
+        _ sequence: UInt64, at: Timestamp, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard leases[sequence] == nil, let task = try task(sequence, transaction) else { return }
+        let waiting = try state(sequence, .waiting, transaction)
+        let state = waiting ?? StateRecord(of: task)
+        let range = WaitingRange(priority: state.priority, lane: state.lane)
+        let key = WaitingKey(queue: task.queue, range: range, due: state.runAt, sequence: sequence)
+        guard let found = try transaction.first(Tables.waiting, from: key.bytes, prefix: key.bytes) else { return }
+        try expireWaiting(key, found.flags, at: at, now, transaction)
+    }
+
+    /// Ends a waiting task whose time to live is over.
+    mutating func expireWaiting(
+        _ key: WaitingKey, _ flags: UInt8, at: Timestamp, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard let task = try task(key.sequence, transaction) else { return }
+        var state = try leaveWaiting(key, flags, task, transaction)
+        let was = state.state
+        // The counters still say SCHEDULED where the bookkeeping is behind; the task itself was due.
+        let from: TaskState = was == .scheduled && state.runAt <= at ? .pending : was
+        state.state = count(task.queue, was, .expire)
+        let row = HistoryRow(.timeToLive, of: state, from: from, to: .expired, at: at)
+        try note(row, key.sequence, &state, transaction)
+        try end(key.sequence, state, at: at, transaction)
+    }
+
+    /// Whether anything may be due by `now`. Looks at memory only; `true` may turn out to be nothing.
+    public func mayBeDue(by now: Timestamp) -> Bool {
+        timerBound <= now || leases.deadlines.first.map { $0.at <= now } ?? false
+    }
+
+    /// The next instant at which something happens by itself; in the past: it is waiting to be done. `nil`: nothing.
+    public func nextInstant<A>(in transaction: borrowing Transaction<A>) throws(StorageError) -> Timestamp? {
+        var next = [room.nextDeadline, leases.deadlines.first?.at].compactMap { $0 }.min()
+        if timerBound < next ?? .max, let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes()) {
+            var reader = first.key.reader
+            next = min(next ?? .max, reader.nextSigned())
+        }
+        return next
+    }
+}

@@ -1,0 +1,131 @@
+import MartletProtocol
+import MartletStorage
+
+extension Engine {
+    /// The one door of the life cycle: consults the table, moves the counters, says where the task is now.
+    @discardableResult
+    mutating func count(_ queue: UInt32, _ from: TaskState, _ event: TaskEvent) -> TaskState {
+        guard let to = from.after(event) else { preconditionFailure("\(from) does not allow \(event)") }
+        change(queue) {
+            $0.count(from, -1)
+            $0.count(to, 1)
+        }
+        return to
+    }
+
+    /// A task that is in somebody's hands is taken out of them: its lease and its active record are gone.
+    mutating func takeActive(
+        _ sequence: UInt64, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> StateRecord? {
+        removeLease(sequence)
+        return try transaction.take(Tables.states, Phase.active.key(sequence)) { StateRecord(from: &$0) }
+    }
+
+    /// A task waits again, in the lane its attempts say. `runAt` is set.
+    mutating func waitAgain(
+        _ sequence: UInt64, _ state: StateRecord, isLater: Bool, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        try transaction.put(Tables.states, Phase.waiting.key(sequence)) { state.write(to: &$0) }
+        let range = WaitingRange(priority: state.priority, lane: state.lane)
+        let key = WaitingKey(queue: state.queue, range: range, due: state.runAt, sequence: sequence)
+        try enterWaiting(key, hasState: true, isLater: isLater, transaction)
+    }
+
+    /// A task's life ends. Counters are moved already; `state.state` says how it ended.
+    mutating func end(
+        _ sequence: UInt64, _ state: StateRecord, at now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        if let expiresAt = state.expiresAt {
+            let timer = TimerKey(at: expiresAt, kind: .timeToLive, sequence: sequence, queue: state.queue)
+            try transaction.delete(Tables.timers, timer.bytes)
+        }
+        if state.state != .dead, state.keep == 0 {
+            change(state.queue) { $0.count(state.state, -1) }
+            return try remove(sequence, state, transaction)
+        }
+        var state = state
+        state.endedAt = now
+        state.keepUntil = state.state == .dead ? nil : now + state.keep
+        let ended = state
+        try transaction.put(Tables.states, Phase.ended.key(sequence)) { ended.write(to: &$0) }
+        let key = EndedKey(queue: ended.queue, state: ended.state, at: now, sequence: sequence)
+        try transaction.put(Tables.ended, key.bytes, flags: 0)
+        try setTimer(ended.keepUntil, .retention, sequence, ended.queue, transaction)
+        try removeSurplus(ended.queue, transaction)
+    }
+
+    /// Everything that is stored of a task goes, but for what `states`, `ended` and `timers` hold.
+    func remove(
+        _ sequence: UInt64, _ state: StateRecord, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        try transaction.delete(Tables.tasks, taskKey(sequence))
+        if state.hasBody { try transaction.delete(Tables.bodies, BodyKind.payload.key(sequence)) }
+        if state.resultSize != nil, state.result == nil {
+            try transaction.delete(Tables.bodies, BodyKind.result.key(sequence))
+        }
+        for number in HistoryWindow.kept(of: state.historyRows) {
+            try transaction.delete(Tables.history, historyKey(sequence, number))
+        }
+    }
+
+    /// The record of an ended task goes, and with it everything about the task.
+    mutating func removeEnded(
+        _ sequence: UInt64, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let key = Phase.ended.key(sequence)
+        guard let state = try transaction.take(Tables.states, key, { StateRecord(from: &$0) }) else { return }
+        let entry = EndedKey(queue: state.queue, state: state.state, at: state.endedAt ?? 0, sequence: sequence)
+        try transaction.delete(Tables.ended, entry.bytes)
+        if let at = state.keepUntil {
+            let timer = TimerKey(at: at, kind: .retention, sequence: sequence, queue: state.queue)
+            try transaction.delete(Tables.timers, timer.bytes)
+        }
+        change(state.queue) { $0.count(state.state, -1) }
+        try remove(sequence, state, transaction)
+    }
+
+    /// Past KEEPMAX the oldest ended task of the queue goes.
+    private mutating func removeSurplus(
+        _ queue: UInt32, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard self.queue(queue).kept > Limits.keepMax else { return }
+        var oldest: EndedKey?
+        for state in [TaskState.completed, .cancelled, .expired] where self.queue(queue)[state] > 0 {
+            let prefix = EndedKey.prefix(queue: queue, state: state)
+            guard let first = try transaction.first(Tables.ended, from: prefix, prefix: prefix),
+                let key = EndedKey(first.key)
+            else { continue }
+            if oldest.map({ (key.at, key.sequence) < ($0.at, $0.sequence) }) ?? true { oldest = key }
+        }
+        if let oldest { try removeEnded(oldest.sequence, transaction) }
+    }
+
+    /// Writes a history row; past the window of the first and the newest ones, the oldest of the newest goes.
+    func note(
+        _ row: HistoryRow, _ sequence: UInt64, _ state: inout StateRecord,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let number = state.historyRows
+        try transaction.put(Tables.history, historyKey(sequence, number)) { row.write(to: &$0) }
+        state.historyRows += 1
+        if let surplus = HistoryWindow.surplus(after: number) {
+            try transaction.delete(Tables.history, historyKey(sequence, surplus))
+        }
+    }
+}
+
+/// Which history rows are kept: the first and the newest, so many of each.
+enum HistoryWindow {
+    private static let ends = UInt32(Limits.historyEnds)
+
+    /// The numbers that are kept of `count` rows.
+    static func kept(of count: UInt32) -> [UInt32] {
+        guard count > 2 * ends else { return Array(0..<count) }
+        return Array(0..<ends) + Array(count - ends..<count)
+    }
+
+    /// The row that goes when row `number` is written.
+    static func surplus(after number: UInt32) -> UInt32? {
+        number >= 2 * ends ? number - ends : nil
+    }
+}

@@ -1,0 +1,70 @@
+import MartletProtocol
+import MartletStorage
+
+extension Engine {
+    /// Rebuilds what is kept in memory.
+    mutating func load(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+        let stored = try transaction.read(Tables.queues, queueKey(0)) { record in
+            (version: record.version, broker: BrokerRecord(from: &record))
+        }
+        if let stored {
+            guard stored.version == BrokerRecord.format else {
+                throw StorageError(.version, "the data has format \(stored.version); this version reads \(BrokerRecord.format)")
+            }
+            broker = stored.broker
+        }
+        try loadQueues(transaction)
+        try loadTypes(transaction)
+        try loadLeases(transaction)
+        try loadNonces(transaction)
+    }
+
+    private mutating func loadQueues(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+        var loaded: [QueueState] = []
+        try transaction.scanRecords(Tables.queues, from: queueKey(1), prefix: KeyBytes()) { key, record in
+            var reader = key.reader
+            loaded.append(QueueState(id: reader.next(), from: &record))
+            return true
+        }
+        queues = loaded
+        for queue in queues { queueNumbers[queue.name] = queue.id }
+    }
+
+    private mutating func loadTypes(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+        var loaded: [Bytes] = []
+        try transaction.scanRecords(Tables.names, from: KeyBytes(), prefix: KeyBytes()) { _, record in
+            loaded.append(record.bytes())
+            return true
+        }
+        for name in loaded { _ = types.add(name) }
+    }
+
+    /// The active ones lie together: a restart reads them and no others. A damaged one is put aside when its task is met.
+    private mutating func loadLeases(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+        let prefix = Phase.active.prefix
+        var loaded: [(UInt64, Lease)] = []
+        try transaction.scanRecords(Tables.states, from: prefix, prefix: prefix) { key, record in
+            var reader = key.reader
+            _ = reader.next(UInt8.self)
+            let state = StateRecord(from: &record)
+            loaded.append((reader.next(), Lease(
+                token: state.token, deadline: state.deadline, queue: state.queue, worker: state.worker)))
+            return true
+        }
+        for (sequence, lease) in loaded { leases.insert(sequence, lease) }
+    }
+
+    private mutating func loadNonces(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+        var loaded: [(Bytes, UInt64)] = []
+        try transaction.scanRecords(Tables.requests, from: KeyBytes(), prefix: KeyBytes()) { key, record in
+            var reader = key.reader
+            let group: UInt64 = reader.next()
+            _ = record.int64()
+            for _ in 0..<record.uint32() where record.left > 0 {
+                loaded.append((RememberedRequest(from: &record).request.nonce, group))
+            }
+            return true
+        }
+        for (nonce, group) in loaded { nonces.load(nonce, group: group) }
+    }
+}

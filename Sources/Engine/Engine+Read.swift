@@ -1,0 +1,120 @@
+public import MartletProtocol
+public import MartletStorage
+
+extension Engine {
+    /// Answers an operation that changes nothing: get, result, queueInfo, queueList. What is due but not yet done is not
+    /// seen; use `apply` while `mayBeDue(by:)`.
+    public func answer<A>(
+        _ operation: Operation, now: Timestamp, in transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Answer {
+        switch operation {
+        case .get(let request): return try get(request, now, transaction)
+        case .result(let id): return try result(id, transaction)
+        case .queueInfo(let name):
+            guard let number = queueNumbers[name] else {
+                let shown = String(decoding: name, as: UTF8.self)
+                return .refused(CommandError(.noQueue, "no queue '\(shown)'; a queue appears with its first task"))
+            }
+            return .queue(try view(of: queue(number), now, transaction))
+        case .queueList:
+            var views: [QueueView] = []
+            for queue in queues { views.append(try view(of: queue, now, transaction)) }
+            return .queues(views)
+        default: preconditionFailure("this operation changes something; use apply")
+        }
+    }
+
+    /// What is due for the task happens first; then it is looked at. A damaged record is named and put aside.
+    mutating func lookUp(
+        _ id: TaskID?, _ operation: Operation, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        if let sequence = sequence(id) { try settle(sequence, now, transaction) }
+        return try answer(operation, now: now, in: transaction)
+    }
+
+    private func get<A>(
+        _ request: GetRequest, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Answer {
+        guard let id = request.id, let sequence = sequence(id) else { return .refused(unknownTask(request.id)) }
+        do throws(StorageError) {
+            guard let task = try task(sequence, transaction) else {
+                return .refused(try missing(sequence, id, transaction))
+            }
+            let phase: Phase? = leases[sequence] == nil ? nil : .active
+            var view = try view(id, task, phase, now, transaction)
+            if request.payload { view.payload = try taskWithPayload(sequence, transaction)?.payload }
+            if request.history { view.history = try history(of: view, task, sequence, now, transaction) }
+            return .task(view)
+        } catch {
+            guard error.kind == .damaged else { throw error }
+            return .refused(Self.damagedTask(id))
+        }
+    }
+
+    private func view<A>(
+        _ id: TaskID, _ task: TaskRecord, _ phase: Phase?, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> TaskView {
+        var record: StateRecord?
+        for candidate in phase.map({ [$0] }) ?? [.waiting, .ended] where record == nil {
+            record = try state(id.sequence, candidate, transaction)
+        }
+        let state = record ?? StateRecord(of: task)
+        let isWaiting = phase == nil && !state.state.isEnded
+        let shown: TaskState = phase == .active ? .active : isWaiting ? (state.runAt > now ? .scheduled : .pending) : state.state
+        let left = shown.isEnded ? 0 : state.retries - state.attempt + (shown == .active ? 1 : 0)
+        let isActive = shown == .active
+        return TaskView(
+            id: id, queue: queue(task.queue).name, type: types.name(task.type), state: shown,
+            priority: state.priority, attempt: state.attempt, retries: state.retries, retriesLeft: max(0, left),
+            token: state.token == 0 ? nil : state.token, worker: isActive || shown == .completed ? state.worker : nil,
+            enqueuedAt: task.created, runAt: state.runAt, startedAt: state.startedAt == 0 ? nil : state.startedAt,
+            deadline: isActive ? state.deadline : nil, endedAt: state.endedAt, lastError: state.lastError,
+            errorKind: state.errorKind, progress: state.progress, note: state.note, cancel: false,
+            keepUntil: state.keepUntil, resultSize: state.resultSize, payloadSize: task.payloadSize)
+    }
+
+    private func result<A>(_ id: TaskID?, _ transaction: borrowing Transaction<A>) throws(StorageError) -> Answer {
+        guard let id, let sequence = sequence(id) else { return .refused(unknownTask(id)) }
+        do throws(StorageError) {
+            guard let ended = try state(sequence, .ended, transaction) else {
+                guard try transaction.contains(Tables.tasks, taskKey(sequence)) else {
+                    return .refused(try missing(sequence, id, transaction))
+                }
+                return .refused(CommandError(.badState, "task \(id) has not ended; ask again when it has"))
+            }
+            guard ended.resultSize != nil else { return .bytes(nil) }
+            if let result = ended.result { return .bytes(result) }
+            return .bytes(try body(.result, of: sequence, transaction))
+        } catch {
+            guard error.kind == .damaged else { throw error }
+            return .refused(Self.damagedTask(id))
+        }
+    }
+
+    private func view<A>(
+        of queue: QueueState, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> QueueView {
+        var workers = Set(leases.workers(of: queue.id))
+        for waiter in room.waiters(of: queue.name) { if let worker = waiter.request.worker { workers.insert(worker) } }
+        return QueueView(
+            name: queue.name, pending: queue[.pending], scheduled: queue[.scheduled], active: queue[.active],
+            blocked: queue[.blocked], dead: queue[.dead], completed: queue[.completed], cancelled: queue[.cancelled],
+            expired: queue[.expired], totalAdded: queue.totalAdded, totalCompleted: queue.totalCompleted,
+            totalFailed: queue.totalFailed, oldest: try oldestDue(queue, now, transaction), paused: false,
+            draining: false, retryShare: queue.retryShare, workers: workers.count, lagging: mayBeDue(by: now))
+    }
+
+    /// Age of the oldest waiting task that is due: the heads of at most 20 ranges.
+    private func oldestDue<A>(
+        _ queue: QueueState, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Milliseconds? {
+        var oldest: Timestamp?
+        for index in 0..<WaitingRange.count where queue.waiting[index] > 0 {
+            let prefix = WaitingKey.prefix(queue: queue.id, range: .init(index: index))
+            guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else { continue }
+            let due = WaitingKey(first.key).due
+            if due <= now { oldest = min(oldest ?? .max, due) }
+        }
+        return oldest.map { now - $0 }
+    }
+}

@@ -1,0 +1,163 @@
+import MartletProtocol
+import MartletStorage
+
+extension Engine {
+    /// Leases that ended are brought back before a hand-out, at most so many at once.
+    static let settleLimit = 4_096
+
+    mutating func reserve(
+        _ request: ReserveRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        if let nonce = request.request {
+            if let taken = takeOver(nonce, by: request) { return taken }
+            switch try remembered(nonce, now, transaction) {
+            case .refused(let refusal): return .refused(refusal)
+            case .answer(.reserved(let leases)):
+                let held = try stillHeld(leases, now, transaction)
+                if !held.isEmpty { return .handedOut(held) }
+            case .answer, .unknown: break
+            }
+        }
+        return try reserveOrWait(request, followsAcknowledge: false, now, transaction)
+    }
+
+    /// Hands out what there is; otherwise waits, or answers with nothing.
+    mutating func reserveOrWait(
+        _ request: ReserveRequest, followsAcknowledge: Bool, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        try endLeases(by: now, limit: Self.settleLimit, transaction)
+        let handedOut = try handOut(request, now, transaction)
+        if !handedOut.isEmpty {
+            remember(handedOut, request.request, followsAcknowledge)
+            return .handedOut(handedOut)
+        }
+        guard case .upTo(let span) = request.block else {
+            if followsAcknowledge { remember([], request.request, true) }
+            return .handedOut([])
+        }
+        if followsAcknowledge { remember([], request.request, true) }
+        let until = span == 0 || span > Limits.latestTime - now ? nil : now + span
+        room.enter(request, until: until, followsAcknowledge: followsAcknowledge)
+        journal.changes.append(.waiterEntered(request.caller))
+        return .blocked
+    }
+
+    func leaseNames(_ handedOut: [HandOut]) -> [RememberedAnswer.LeaseName] {
+        handedOut.map { .init(sequence: $0.id.sequence, token: $0.token) }
+    }
+
+    mutating func remember(_ handedOut: [HandOut], _ request: RequestNonce?, _ followsAcknowledge: Bool) {
+        guard let request else { return }
+        let leases = leaseNames(handedOut)
+        nonces.remember(.init(request, followsAcknowledge ? .acknowledged(leases) : .reserved(leases)))
+    }
+
+    /// Takes tasks until there are enough, or enough payload, or no more.
+    mutating func handOut(
+        _ request: ReserveRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> [HandOut] {
+        var numbers: [UInt32] = []
+        for name in request.queues {
+            if let number = queueNumbers[name], !numbers.contains(number) { numbers.append(number) }
+        }
+        var taken: [HandOut] = []
+        var bytes = 0
+        while taken.count < request.count, bytes < Limits.reservePayload,
+            let candidate = try candidate(numbers, now, transaction)
+        {
+            guard let task = try handOut(candidate, to: request, now, transaction) else { continue }
+            bytes += task.payload.count
+            taken.append(task)
+        }
+        return taken
+    }
+
+    /// Leases one task; `nil` if it turned out to be expired or damaged: then it is out of the way.
+    private mutating func handOut(
+        _ candidate: Candidate, to request: ReserveRequest, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> HandOut? {
+        let sequence = candidate.key.sequence
+        guard let (task, payload) = try readable(candidate, transaction) else { return nil }
+        if let expiresAt = task.expiresAt, expiresAt <= now {
+            try expireWaiting(candidate.key, candidate.flags, at: expiresAt, now, transaction)
+            return nil
+        }
+        var state = try leaveWaiting(candidate.key, candidate.flags, task, transaction)
+        if candidate.isContested {
+            change(candidate.key.queue) { $0.contested[candidate.key.range.priority - 1] += 1 }
+        }
+        start(&state, task, request, now)
+        let started = state
+        try transaction.put(Tables.states, Phase.active.key(sequence)) { started.write(to: &$0) }
+        count(started.queue, state.state, .handOut)
+        addLease(sequence, Lease(
+            token: started.token, deadline: started.deadline, queue: started.queue, worker: started.worker))
+        return HandOut(
+            id: broker.id(sequence), queue: queue(task.queue).name, type: types.name(task.type), payload: payload,
+            priority: started.priority, attempt: started.attempt, retries: started.retries, token: started.token,
+            lease: started.lease, deadline: started.deadline, enqueuedAt: task.created, runAt: started.runAt,
+            lastError: started.lastError)
+    }
+
+    private mutating func start(
+        _ state: inout StateRecord, _ task: TaskRecord, _ request: ReserveRequest, _ now: Timestamp
+    ) {
+        broker.lastToken += 1
+        state.token = broker.lastToken
+        state.attempt += 1
+        state.lease = request.lease ?? task.lease
+        state.startedAt = now
+        state.deadline = deadline(now, state.lease, started: now, timeout: task.timeout)
+        state.worker = request.worker
+        state.progress = nil
+        state.note = nil
+    }
+
+    /// min(lease end, start + time-out)
+    func deadline(
+        _ now: Timestamp, _ lease: Milliseconds, started: Timestamp, timeout: Milliseconds?
+    ) -> Timestamp {
+        min(now + lease, timeout.map { started + $0 } ?? .max)
+    }
+
+    /// Takes a task out of the waiting index, with its due timer and its state record if it has them.
+    /// `state` in the result says what it was: SCHEDULED while its due timer stood, PENDING otherwise.
+    mutating func leaveWaiting(
+        _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> StateRecord {
+        try transaction.delete(Tables.waiting, key.bytes)
+        change(key.queue) { $0.countWaiting(key.range, -1) }
+        var state = StateRecord(of: task)
+        if flags & WaitingKey.Flag.state != 0 {
+            let stateKey = Phase.waiting.key(key.sequence)
+            state = try transaction.take(Tables.states, stateKey) { StateRecord(from: &$0) } ?? state
+        }
+        state.state = .pending
+        if flags & WaitingKey.Flag.timer != 0 {
+            let timer = TimerKey(at: key.due, kind: .due, sequence: key.sequence, queue: key.queue)
+            if try transaction.delete(Tables.timers, timer.bytes) { state.state = .scheduled }
+        }
+        return state
+    }
+
+    /// The leases of a remembered hand-out that are still held, as they were given.
+    mutating func stillHeld(
+        _ names: [RememberedAnswer.LeaseName], _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> [HandOut] {
+        var held: [HandOut] = []
+        for name in names {
+            guard let lease = leases[name.sequence], lease.token == name.token, lease.deadline > now,
+                let state = try state(name.sequence, .active, transaction),
+                let (task, payload) = try taskWithPayload(name.sequence, transaction)
+            else { continue }
+            held.append(HandOut(
+                id: broker.id(name.sequence), queue: queue(task.queue).name, type: types.name(task.type),
+                payload: payload, priority: state.priority, attempt: state.attempt, retries: state.retries,
+                token: state.token, lease: state.lease, deadline: state.deadline, enqueuedAt: task.created,
+                runAt: state.runAt, lastError: state.lastError))
+        }
+        return held
+    }
+}

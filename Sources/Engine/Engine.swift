@@ -1,0 +1,71 @@
+public import MartletProtocol
+public import MartletStorage
+
+/// The broker's whole knowledge: what is queued, due, leased, ended. Synchronous and deterministic: no clock, no
+/// randomness but the seed, no I/O but the transaction it is lent.
+///
+/// What it keeps in memory never runs ahead of the disk: every change within a group is undone when the group is given
+/// up (`GroupJournal`).
+public struct Engine {
+    var broker: BrokerRecord
+    /// By queue number − 1.
+    var queues: [QueueState] = []
+    var queueNumbers: [Bytes: UInt32] = [:]
+    var types = Names()
+    var leases = Leases()
+    var room = WaitingRoom()
+    var nonces = Nonces()
+    /// No timer is set for before this.
+    var timerBound: Timestamp = .min
+    /// For jitter.
+    var random: SplitMix64
+    var journal = GroupJournal()
+    /// Queues that may have something for blocked callers.
+    var touched: Set<UInt32> = []
+    /// Blocked calls that another connection took over: their callers are told that there is nothing.
+    var displaced: [CallerID] = []
+    /// How many damaged records were met since the start, and the newest of them by name.
+    public internal(set) var damaged: (count: Int, newest: String?) = (0, nil)
+
+    init(broker: BrokerRecord, seed: UInt64) {
+        self.broker = broker
+        random = SplitMix64(seed: seed)
+    }
+
+    /// Runs one operation. A refusal is an answer (`.refused`) and leaves no trace.
+    /// - Throws: only what the disk is to blame for; then the whole group is to be given up.
+    public mutating func apply(
+        _ operation: Operation, now: Timestamp, in transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        switch operation {
+        case .add(let request): try add(request, now, transaction)
+        case .addMany(let request): try addMany(request, now, transaction)
+        case .reserve(let request): try reserve(request, now, transaction)
+        case .acknowledge(let request): try acknowledge(request, now, transaction)
+        case .acknowledgeMany(let request): try acknowledgeMany(request, now, transaction)
+        case .fail(let request): try fail(request, now, transaction)
+        case .release(let request): try release(request, now, transaction)
+        case .touch(let request): try touch(request, now, transaction)
+        case .get(let request):
+            try lookUp(request.id, operation, now, transaction)
+        case .result(let id):
+            try lookUp(id, operation, now, transaction)
+        case .queueInfo, .queueList: try answer(operation, now: now, in: transaction)
+        }
+    }
+}
+
+/// A small generator of good quality (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,101 @@
+import MartletProtocol
+import MartletStorage
+
+/// How to undo what the open group changed in memory.
+struct GroupJournal {
+    enum Change {
+        case leaseAdded(UInt64)
+        case leaseRemoved(UInt64, Lease)
+        case waiterEntered(CallerID)
+        case waiterLeft(Waiter)
+        case typeAdded
+    }
+
+    var changes: [Change] = []
+    /// The queues the group changed, as they were.
+    var queues: [(number: UInt32, before: QueueState)] = []
+    /// How many queues there were.
+    var queueCount = 0
+    var broker: BrokerRecord?
+    var timerBound: Timestamp?
+    var random: SplitMix64?
+}
+
+extension Engine {
+    /// Before the first operation of a group.
+    mutating func beginGroup() {
+        journal.broker = broker
+        journal.timerBound = timerBound
+        journal.random = random
+        journal.queueCount = queues.count
+    }
+
+    /// A queue, to be changed: the way it was is kept, and it is stored when the group closes.
+    @inline(__always)
+    mutating func change(_ queue: UInt32, _ body: (inout QueueState) -> Void) {
+        let index = Int(queue) - 1
+        if !queues[index].isChanged {
+            journal.queues.append((queue, queues[index]))
+            queues[index].isChanged = true
+        }
+        body(&queues[index])
+    }
+
+    mutating func addLease(_ sequence: UInt64, _ lease: Lease) {
+        leases.insert(sequence, lease)
+        journal.changes.append(.leaseAdded(sequence))
+    }
+
+    mutating func removeLease(_ sequence: UInt64) {
+        guard let lease = leases.remove(sequence) else { return }
+        journal.changes.append(.leaseRemoved(sequence, lease))
+    }
+
+    /// After the last operation: what the group changed of queues, numbers and remembered answers is stored.
+    mutating func sealGroup(now: Timestamp, in transaction: borrowing Transaction<Writing>) throws(StorageError) {
+        for (number, _) in journal.queues {
+            let queue = queues[Int(number) - 1]
+            try transaction.put(Tables.queues, queueKey(number)) { queue.write(to: &$0) }
+        }
+        if !nonces.open.isEmpty { try storeRequests(now, transaction) }
+        if broker != journal.broker {
+            let broker = broker
+            try transaction.put(Tables.queues, queueKey(0), version: BrokerRecord.format) { broker.write(to: &$0) }
+        }
+    }
+
+    /// The group is durable.
+    mutating func commitGroup() {
+        for (number, _) in journal.queues { queues[Int(number) - 1].isChanged = false }
+        nonces.closeGroup(as: broker.lastRequestGroup)
+        clearJournal()
+    }
+
+    /// The group is given up: memory is as it was before.
+    mutating func rollBackGroup() {
+        for change in journal.changes.reversed() {
+            switch change {
+            case .leaseAdded(let sequence): leases.remove(sequence)
+            case .leaseRemoved(let sequence, let lease): leases.insert(sequence, lease)
+            case .waiterEntered(let caller): room.remove(caller)
+            case .waiterLeft(let waiter): room.insert(waiter)
+            case .typeAdded: types.removeLast()
+            }
+        }
+        for (number, before) in journal.queues where number <= journal.queueCount { queues[Int(number) - 1] = before }
+        for queue in queues[journal.queueCount...] { queueNumbers[queue.name] = nil }
+        queues.removeLast(queues.count - journal.queueCount)
+        if let before = journal.broker { broker = before }
+        if let before = journal.timerBound { timerBound = before }
+        if let before = journal.random { random = before }
+        touched.removeAll()
+        displaced.removeAll()
+        nonces.dropOpenGroup()
+        clearJournal()
+    }
+
+    private mutating func clearJournal() {
+        journal.changes.removeAll(keepingCapacity: true)
+        journal.queues.removeAll(keepingCapacity: true)
+    }
+}

@@ -1,0 +1,214 @@
+import MartletProtocol
+import MartletStorage
+
+/// In which line a waiting task stands. RETRYSHARE decides between them.
+enum Lane: UInt8 {
+    /// No attempt so far.
+    case fresh = 0
+    /// At least one attempt failed.
+    case retry = 1
+}
+
+/// One of the 2 × 10 ranges of a queue's waiting index: a priority and a lane.
+struct WaitingRange: Hashable {
+    static let count = 20
+
+    /// 0: priority 10, fresh. In the order of hand-out.
+    let index: Int
+
+    init(index: Int) { self.index = index }
+
+    init(priority: Int, lane: Lane) { index = (10 - priority) * 2 + Int(lane.rawValue) }
+
+    var priority: Int { 10 - index / 2 }
+    var lane: Lane { index % 2 == 0 ? .fresh : .retry }
+}
+
+/// The place of a waiting task: the highest priority first, then group, lane, due time, id.
+///
+///     queue u32 │ 10 − priority u8 │ group u32 │ lane u8 │ due i64 │ sequence u64
+struct WaitingKey {
+    /// The value carries these.
+    enum Flag {
+        /// It has a state record (phase waiting).
+        static let state: UInt8 = 1
+        /// It was entered before it was due, so it may have a due timer.
+        static let timer: UInt8 = 2
+    }
+
+    var queue: UInt32
+    var range: WaitingRange
+    var due: Timestamp
+    var sequence: UInt64
+
+    static func prefix(queue: UInt32, range: WaitingRange) -> KeyBytes {
+        var key = KeyBytes()
+        key.append(queue)
+        key.append(UInt8(10 - range.priority))
+        key.append(UInt32(0))
+        key.append(range.lane.rawValue)
+        return key
+    }
+
+    var bytes: KeyBytes {
+        var key = Self.prefix(queue: queue, range: range)
+        key.append(due)
+        key.append(sequence)
+        return key
+    }
+
+    init(queue: UInt32, range: WaitingRange, due: Timestamp, sequence: UInt64) {
+        self.queue = queue
+        self.range = range
+        self.due = due
+        self.sequence = sequence
+    }
+
+    init(_ key: KeyBytes) {
+        var reader = key.reader
+        queue = reader.next()
+        let inverse: UInt8 = reader.next()
+        _ = reader.next(UInt32.self)
+        let lane: UInt8 = reader.next()
+        range = WaitingRange(index: Int(inverse) * 2 + Int(lane & 1))
+        due = reader.nextSigned()
+        sequence = reader.next()
+    }
+}
+
+/// Something that happens by itself at an instant.
+///
+///     at i64 │ kind u8 │ sequence u64 │ queue u32
+struct TimerKey {
+    enum Kind: UInt8 {
+        /// SCHEDULED becomes PENDING.
+        case due = 1
+        /// The time to live ends.
+        case timeToLive = 2
+        /// The record of an ended task goes.
+        case retention = 3
+    }
+
+    var at: Timestamp
+    var kind: Kind
+    var sequence: UInt64
+    var queue: UInt32
+
+    var bytes: KeyBytes {
+        var key = KeyBytes()
+        key.append(at)
+        key.append(kind.rawValue)
+        key.append(sequence)
+        key.append(queue)
+        return key
+    }
+
+    init(at: Timestamp, kind: Kind, sequence: UInt64, queue: UInt32) {
+        self.at = at
+        self.kind = kind
+        self.sequence = sequence
+        self.queue = queue
+    }
+
+    init?(_ key: KeyBytes) {
+        var reader = key.reader
+        at = reader.nextSigned()
+        guard let kind = Kind(rawValue: reader.next()) else { return nil }
+        self.kind = kind
+        sequence = reader.next()
+        queue = reader.next()
+    }
+}
+
+/// An ended task among those of its queue and state, oldest first.
+///
+///     queue u32 │ state u8 │ ended at i64 │ sequence u64
+struct EndedKey {
+    var queue: UInt32
+    var state: TaskState
+    var at: Timestamp
+    var sequence: UInt64
+
+    static func prefix(queue: UInt32, state: TaskState) -> KeyBytes {
+        var key = KeyBytes()
+        key.append(queue)
+        key.append(state.rawValue)
+        return key
+    }
+
+    var bytes: KeyBytes {
+        var key = Self.prefix(queue: queue, state: state)
+        key.append(at)
+        key.append(sequence)
+        return key
+    }
+
+    init(queue: UInt32, state: TaskState, at: Timestamp, sequence: UInt64) {
+        self.queue = queue
+        self.state = state
+        self.at = at
+        self.sequence = sequence
+    }
+
+    init?(_ key: KeyBytes) {
+        var reader = key.reader
+        queue = reader.next()
+        guard let state = TaskState(rawValue: reader.next()) else { return nil }
+        self.state = state
+        at = reader.nextSigned()
+        sequence = reader.next()
+    }
+}
+
+/// The phase of a state record: the active ones lie together, so that a restart reads only them.
+enum Phase: UInt8, CaseIterable {
+    case active = 1
+    case waiting = 2
+    case ended = 3
+
+    /// `phase u8 │ sequence u64`
+    func key(_ sequence: UInt64) -> KeyBytes {
+        var key = prefix
+        key.append(sequence)
+        return key
+    }
+
+    var prefix: KeyBytes {
+        var key = KeyBytes()
+        key.append(rawValue)
+        return key
+    }
+}
+
+/// Which large value of a task: `sequence u64 │ kind u8`.
+enum BodyKind: UInt8 {
+    case payload = 1
+    case result = 2
+
+    func key(_ sequence: UInt64) -> KeyBytes {
+        var key = taskKey(sequence)
+        key.append(rawValue)
+        return key
+    }
+}
+
+/// `sequence u64`
+func taskKey(_ sequence: UInt64) -> KeyBytes {
+    var key = KeyBytes()
+    key.append(sequence)
+    return key
+}
+
+/// `sequence u64 │ number u32`
+func historyKey(_ sequence: UInt64, _ number: UInt32) -> KeyBytes {
+    var key = taskKey(sequence)
+    key.append(number)
+    return key
+}
+
+/// `queue u32`; 0 is the broker's own record.
+func queueKey(_ queue: UInt32) -> KeyBytes {
+    var key = KeyBytes()
+    key.append(queue)
+    return key
+}

@@ -1,0 +1,107 @@
+import MartletProtocol
+import MartletStorage
+
+/// What the broker knows of a queue without looking at its tasks. Kept in memory, stored once a group.
+struct QueueState {
+    let id: UInt32
+    let name: Bytes
+
+    /// Tasks now in each state, by the state's raw value.
+    private(set) var counts = InlineArray<9, Int64>(repeating: 0)
+    var totalAdded: Int64 = 0
+    var totalCompleted: Int64 = 0
+    /// Attempts.
+    var totalFailed: Int64 = 0
+    /// Entries of the waiting index in each range, due or not.
+    private(set) var waiting = InlineArray<20, Int64>(repeating: 0)
+
+    /// No entry of a range is due before this. Not stored: begins as "unknown".
+    var dueBound = InlineArray<20, Timestamp>(repeating: .min)
+    /// How many hand-outs of a priority were contested between the lanes. Not stored: counts from the start.
+    var contested = InlineArray<10, Int64>(repeating: 0)
+    /// The open group changed it.
+    var isChanged = false
+
+    init(id: UInt32, name: Bytes) {
+        self.id = id
+        self.name = name
+    }
+
+    subscript(state: TaskState) -> Int64 { counts[Int(state.rawValue)] }
+
+    mutating func count(_ state: TaskState, _ change: Int64) { counts[Int(state.rawValue)] += change }
+
+    mutating func countWaiting(_ range: WaitingRange, _ change: Int64) { waiting[range.index] += change }
+
+    /// Tasks in the retry lane, due or not.
+    var retryDepth: Int64 {
+        var depth: Int64 = 0
+        for index in stride(from: 1, to: WaitingRange.count, by: 2) { depth += waiting[index] }
+        return depth
+    }
+
+    /// Per cent of contested hand-outs that go to the retry lane: 30; 20 from 1,000 retries waiting; 10 from 5,000.
+    var retryShare: Int {
+        let depth = retryDepth
+        return depth >= 5_000 ? 10 : depth >= 1_000 ? 20 : 30
+    }
+
+    /// Records of ended tasks that retention keeps.
+    var kept: Int64 { self[.completed] + self[.cancelled] + self[.expired] }
+
+    /// `counts 9 × i64 │ added i64 │ completed i64 │ failed i64 │ waiting 20 × i64 │ name`
+    func write(to record: inout RecordWriter) {
+        for index in counts.indices { record.int64(counts[index]) }
+        record.int64(totalAdded)
+        record.int64(totalCompleted)
+        record.int64(totalFailed)
+        for index in waiting.indices { record.int64(waiting[index]) }
+        record.bytes(name)
+    }
+
+    init(id: UInt32, from record: inout RecordReader) {
+        self.id = id
+        for index in counts.indices { counts[index] = record.int64() }
+        totalAdded = record.int64()
+        totalCompleted = record.int64()
+        totalFailed = record.int64()
+        for index in waiting.indices { waiting[index] = record.int64() }
+        name = record.bytes()
+    }
+}
+
+/// The broker's own numbers. Stored once a group.
+struct BrokerRecord: Equatable {
+    /// Of the record format; another one is not opened.
+    static let format: UInt8 = 1
+
+    /// Secret of this data directory: ids' check bits are derived from it.
+    var secret: UInt64
+    /// The last task's sequence.
+    var lastSequence: UInt64 = 0
+    /// The last hand-out's token.
+    var lastToken: Int64 = 0
+    /// The number of the last group that remembered answers.
+    var lastRequestGroup: UInt64 = 0
+
+    /// `secret u64 │ last sequence u64 │ last token i64 │ last request group u64`
+    func write(to record: inout RecordWriter) {
+        record.uint64(secret)
+        record.uint64(lastSequence)
+        record.int64(lastToken)
+        record.uint64(lastRequestGroup)
+    }
+
+    init(secret: UInt64) { self.secret = secret }
+
+    init(from record: inout RecordReader) {
+        secret = record.uint64()
+        lastSequence = record.uint64()
+        lastToken = record.int64()
+        lastRequestGroup = record.uint64()
+    }
+
+    func id(_ sequence: UInt64) -> TaskID {
+        TaskID(sequence: sequence, check: StableHash.mix(sequence, secret))
+    }
+}

@@ -1,0 +1,128 @@
+import MartletProtocol
+import MartletStorage
+
+/// An answer that a blind retry gets again.
+enum RememberedAnswer {
+    case ok
+    case id(UInt64)
+    case added([AddedRow])
+    case ids([UInt64])
+    case many([CommandError?])
+    case failed(FailedAttempt)
+    case touched(deadline: Timestamp, cancel: Bool)
+    /// The leases a RESERVE gave.
+    case reserved([LeaseName])
+    /// An acknowledgement and the leases its NEXT gave.
+    case acknowledged([LeaseName])
+
+    struct AddedRow {
+        var sequence: UInt64
+        var state: TaskState
+        var created: Bool
+        var runAt: Timestamp
+    }
+
+    struct LeaseName {
+        var sequence: UInt64
+        var token: Int64
+    }
+}
+
+extension RememberedAnswer {
+    /// `kind u8 │ fields`, see the cases
+    func write(to record: inout RecordWriter) {
+        switch self {
+        case .ok: record.uint8(1)
+        case .id(let sequence):
+            record.uint8(2)
+            record.uint64(sequence)
+        case .added(let rows):
+            record.uint8(3)
+            record.uint32(UInt32(rows.count))
+            for row in rows {
+                record.uint64(row.sequence)
+                record.uint8(row.state.rawValue)
+                record.uint8(row.created ? 1 : 0)
+                record.int64(row.runAt)
+            }
+        case .ids(let sequences):
+            record.uint8(4)
+            record.uint32(UInt32(sequences.count))
+            for sequence in sequences { record.uint64(sequence) }
+        case .many(let outcomes):
+            record.uint8(5)
+            record.uint32(UInt32(outcomes.count))
+            for outcome in outcomes { Self.write(outcome, to: &record) }
+        case .failed(let attempt):
+            record.uint8(6)
+            record.uint8(attempt.state.rawValue)
+            record.int64(attempt.attempt)
+            record.int64(attempt.retriesLeft)
+            record.int64(attempt.runAt ?? .min)
+        case .touched(let deadline, let cancel):
+            record.uint8(7)
+            record.int64(deadline)
+            record.uint8(cancel ? 1 : 0)
+        case .reserved(let leases): Self.write(8, leases, to: &record)
+        case .acknowledged(let leases): Self.write(9, leases, to: &record)
+        }
+    }
+
+    private static func write(_ outcome: CommandError?, to record: inout RecordWriter) {
+        record.bytes(Bytes((outcome?.code.rawValue ?? "").utf8))
+        record.bytes(Bytes((outcome?.message ?? "").utf8))
+    }
+
+    private static func write(_ kind: UInt8, _ leases: [LeaseName], to record: inout RecordWriter) {
+        record.uint8(kind)
+        record.uint32(UInt32(leases.count))
+        for lease in leases {
+            record.uint64(lease.sequence)
+            record.int64(lease.token)
+        }
+    }
+
+    init(from record: inout RecordReader) {
+        switch record.uint8() {
+        case 1: self = .ok
+        case 2: self = .id(record.uint64())
+        case 3: self = .added(Self.list(&record, Self.row))
+        case 4: self = .ids(Self.list(&record) { $0.uint64() })
+        case 5: self = .many(Self.list(&record, Self.outcome))
+        case 6:
+            let state = TaskState(rawValue: record.uint8()) ?? .dead
+            let attempt = record.int64(), left = record.int64(), runAt = record.int64()
+            let due = runAt == .min ? nil : runAt
+            self = .failed(.init(state: state, attempt: attempt, retriesLeft: left, runAt: due))
+        case 7: self = .touched(deadline: record.int64(), cancel: record.uint8() == 1)
+        case 8: self = .reserved(Self.list(&record, Self.lease))
+        case 9: self = .acknowledged(Self.list(&record, Self.lease))
+        default:
+            record.fail()
+            self = .ok
+        }
+    }
+
+    private static func list<T>(_ record: inout RecordReader, _ item: (inout RecordReader) -> T) -> [T] {
+        let count = record.uint32()
+        var items: [T] = []
+        for _ in 0..<count where record.left > 0 { items.append(item(&record)) }
+        return items
+    }
+
+    private static func row(_ record: inout RecordReader) -> AddedRow {
+        AddedRow(
+            sequence: record.uint64(), state: TaskState(rawValue: record.uint8()) ?? .pending,
+            created: record.uint8() == 1, runAt: record.int64())
+    }
+
+    private static func outcome(_ record: inout RecordReader) -> CommandError? {
+        let code = String(decoding: record.bytes(), as: UTF8.self)
+        let message = String(decoding: record.bytes(), as: UTF8.self)
+        return ErrorCode(rawValue: code).map { CommandError($0, message) }
+    }
+
+    private static func lease(_ record: inout RecordReader) -> LeaseName {
+        LeaseName(sequence: record.uint64(), token: record.int64())
+    }
+}

@@ -1,0 +1,140 @@
+import MartletProtocol
+import MartletStorage
+
+/// What became of a task. There is none until it is first handed out (or ends without).
+///
+///     mask u16 │ queue u32 │ type u32 │ state u8 │ priority u8 │ attempt i64 │ retries i64 │ token i64 │ run at i64
+///     │ started at i64 │ deadline i64 │ lease i64 │ keep i64
+///     │ [ended at i64] [keep until i64] [expires at i64] [history rows u32] [progress u8] [result size u32]
+///     │ [worker] [last error] [error kind] [note] [result], each behind its length
+struct StateRecord {
+    /// Results up to this size lie in the record itself.
+    static let inlineResult = 2_048
+
+    var queue: UInt32
+    var type: UInt32
+    var state: TaskState
+    var priority: Int
+    var attempt: Int64 = 0
+    var retries: Int64
+    /// Of the last hand-out; 0: none.
+    var token: Int64 = 0
+    var runAt: Timestamp
+    var startedAt: Timestamp = 0
+    var deadline: Timestamp = 0
+    var lease: Milliseconds = 0
+    var keep: Milliseconds
+    var endedAt: Timestamp?
+    var keepUntil: Timestamp?
+    /// When its time to live ends.
+    var expiresAt: Timestamp?
+    /// How many history rows were ever written.
+    var historyRows: UInt32 = 0
+    var progress: Int?
+    var resultSize: Int?
+    var worker: Bytes?
+    var lastError: Bytes?
+    var errorKind: Bytes?
+    var note: Bytes?
+    /// `nil` although there is a `resultSize`: it lies in `bodies`.
+    var result: Bytes?
+    /// The payload lies in `bodies`.
+    var hasBody: Bool
+
+    init(of task: TaskRecord) {
+        queue = task.queue
+        type = task.type
+        state = .pending
+        priority = task.priority
+        retries = task.retries
+        runAt = task.runAt
+        keep = task.keep
+        expiresAt = task.expiresAt
+        hasBody = task.hasBody
+    }
+
+    var lane: Lane { attempt > 0 ? .retry : .fresh }
+
+    private enum Bit {
+        static let endedAt: UInt16 = 1
+        static let keepUntil: UInt16 = 2
+        static let expiresAt: UInt16 = 4
+        static let history: UInt16 = 8
+        static let progress: UInt16 = 16
+        static let resultSize: UInt16 = 32
+        static let worker: UInt16 = 64
+        static let lastError: UInt16 = 128
+        static let errorKind: UInt16 = 256
+        static let note: UInt16 = 512
+        static let result: UInt16 = 1_024
+        static let body: UInt16 = 2_048
+    }
+
+    private var mask: UInt16 {
+        var mask: UInt16 = 0
+        if endedAt != nil { mask |= Bit.endedAt }
+        if keepUntil != nil { mask |= Bit.keepUntil }
+        if expiresAt != nil { mask |= Bit.expiresAt }
+        if historyRows > 0 { mask |= Bit.history }
+        if progress != nil { mask |= Bit.progress }
+        if resultSize != nil { mask |= Bit.resultSize }
+        if worker != nil { mask |= Bit.worker }
+        if lastError != nil { mask |= Bit.lastError }
+        if errorKind != nil { mask |= Bit.errorKind }
+        if note != nil { mask |= Bit.note }
+        if result != nil { mask |= Bit.result }
+        if hasBody { mask |= Bit.body }
+        return mask
+    }
+
+    func write(to record: inout RecordWriter) {
+        record.uint16(mask)
+        record.uint32(queue)
+        record.uint32(type)
+        record.uint8(state.rawValue)
+        record.uint8(UInt8(priority))
+        for field in [attempt, retries, token, runAt, startedAt, deadline, lease, keep] { record.int64(field) }
+        if let endedAt { record.int64(endedAt) }
+        if let keepUntil { record.int64(keepUntil) }
+        if let expiresAt { record.int64(expiresAt) }
+        if historyRows > 0 { record.uint32(historyRows) }
+        if let progress { record.uint8(UInt8(progress)) }
+        if let resultSize { record.uint32(UInt32(resultSize)) }
+        if let worker { record.bytes(worker) }
+        if let lastError { record.bytes(lastError) }
+        if let errorKind { record.bytes(errorKind) }
+        if let note { record.bytes(note) }
+        if let result { record.bytes(result) }
+    }
+
+    init(from record: inout RecordReader) {
+        let mask = record.uint16()
+        queue = record.uint32()
+        type = record.uint32()
+        let state = TaskState(rawValue: record.uint8())
+        if state == nil { record.fail() }
+        self.state = state ?? .dead
+        priority = Int(record.uint8())
+        if !(1...10).contains(priority) { record.fail() }
+        attempt = record.int64()
+        retries = record.int64()
+        token = record.int64()
+        runAt = record.int64()
+        startedAt = record.int64()
+        deadline = record.int64()
+        lease = record.int64()
+        keep = record.int64()
+        hasBody = mask & Bit.body != 0
+        if mask & Bit.endedAt != 0 { endedAt = record.int64() }
+        if mask & Bit.keepUntil != 0 { keepUntil = record.int64() }
+        if mask & Bit.expiresAt != 0 { expiresAt = record.int64() }
+        if mask & Bit.history != 0 { historyRows = record.uint32() }
+        if mask & Bit.progress != 0 { progress = Int(record.uint8()) }
+        if mask & Bit.resultSize != 0 { resultSize = Int(record.uint32()) }
+        if mask & Bit.worker != 0 { worker = record.bytes() }
+        if mask & Bit.lastError != 0 { lastError = record.bytes() }
+        if mask & Bit.errorKind != 0 { errorKind = record.bytes() }
+        if mask & Bit.note != 0 { note = record.bytes() }
+        if mask & Bit.result != 0 { result = record.bytes() }
+    }
+}

@@ -1,0 +1,31 @@
+import MartletStorage
+
+/// Every table of the store. `docs/storage.md` draws their keys and records.
+enum Tables {
+    /// The task as it was added. Key: sequence. Written once, appended.
+    static let tasks = Table(index: 0, name: "tasks")
+    /// What became of it: attempts, lease, end. Key: phase, sequence. First written at hand-out.
+    static let states = Table(index: 1, name: "states")
+    /// What waits to be handed out, due or not, in the order of hand-out. Key: `WaitingKey`.
+    static let waiting = Table(index: 2, name: "waiting")
+    /// What will happen when. Key: `TimerKey`.
+    static let timers = Table(index: 3, name: "timers")
+    /// Ended tasks by queue, state and time. Key: `EndedKey`.
+    static let ended = Table(index: 4, name: "ended")
+    /// Large payloads and results. Key: sequence, kind.
+    static let bodies = Table(index: 5, name: "bodies")
+    /// Moves that cannot be derived from the task's own times. Key: sequence, number.
+    static let history = Table(index: 6, name: "history")
+    /// The broker's record (key 0) and a record of options and counters for each queue.
+    static let queues = Table(index: 7, name: "queues")
+    /// Names behind the numbers in keys. Key: kind, number.
+    static let names = Table(index: 8, name: "names")
+    /// Answers that a blind retry gets again. Key: number of the group.
+    static let requests = Table(index: 9, name: "requests")
+    /// Damaged records, out of the way. Key: table, key.
+    static let quarantine = Table(index: 10, name: "quarantine")
+
+    static let all = [
+        tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine,
+    ]
+}

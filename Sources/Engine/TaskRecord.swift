@@ -1,0 +1,140 @@
+import MartletProtocol
+import MartletStorage
+
+/// A task as it was added. Written once; what a task does not say itself takes no room.
+///
+///     mask u16 │ queue u32 │ type u32 │ priority u8 │ created i64 │ run at i64
+///     │ [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64] [keep i64]
+///     │ payload size u32 │ payload, unless it lies in `bodies`
+struct TaskRecord {
+    /// Payloads up to this size lie in the record itself.
+    static let inlinePayload = 2_048
+
+    var queue: UInt32
+    var type: UInt32
+    var priority: Int
+    var created: Timestamp
+    var runAt: Timestamp
+    var retries = TaskDefaults.retries
+    var backoff = TaskDefaults.backoff
+    var jitter = TaskDefaults.jitter
+    var lease = TaskDefaults.lease
+    var timeout: Milliseconds?
+    var timeToLive: Milliseconds?
+    var keep = TaskDefaults.keep
+    var payloadSize = 0
+    /// The payload lies in `bodies`.
+    var hasBody = false
+
+    /// When its time to live ends.
+    var expiresAt: Timestamp? { timeToLive.map { created + $0 } }
+
+    private enum Bit {
+        static let retries: UInt16 = 1
+        static let backoff: UInt16 = 2
+        static let jitter: UInt16 = 4
+        static let lease: UInt16 = 8
+        static let timeout: UInt16 = 16
+        static let timeToLive: UInt16 = 32
+        static let keep: UInt16 = 64
+        static let body: UInt16 = 128
+    }
+
+    private var mask: UInt16 {
+        var mask: UInt16 = 0
+        if retries != TaskDefaults.retries { mask |= Bit.retries }
+        if backoff != TaskDefaults.backoff { mask |= Bit.backoff }
+        if jitter != TaskDefaults.jitter { mask |= Bit.jitter }
+        if lease != TaskDefaults.lease { mask |= Bit.lease }
+        if timeout != nil { mask |= Bit.timeout }
+        if timeToLive != nil { mask |= Bit.timeToLive }
+        if keep != TaskDefaults.keep { mask |= Bit.keep }
+        if hasBody { mask |= Bit.body }
+        return mask
+    }
+
+    func write(to record: inout RecordWriter, payload: Bytes) {
+        let mask = mask
+        record.uint16(mask)
+        record.uint32(queue)
+        record.uint32(type)
+        record.uint8(UInt8(priority))
+        record.int64(created)
+        record.int64(runAt)
+        if mask & Bit.retries != 0 { record.int64(retries) }
+        if mask & Bit.backoff != 0 { backoff.write(to: &record) }
+        if mask & Bit.jitter != 0 { record.uint8(UInt8(jitter)) }
+        if mask & Bit.lease != 0 { record.int64(lease) }
+        if let timeout { record.int64(timeout) }
+        if let timeToLive { record.int64(timeToLive) }
+        if mask & Bit.keep != 0 { record.int64(keep) }
+        record.uint32(UInt32(payloadSize))
+        if !hasBody { record.rest(payload) }
+    }
+
+    init(queue: UInt32, type: UInt32, priority: Int, created: Timestamp, runAt: Timestamp) {
+        self.queue = queue
+        self.type = type
+        self.priority = priority
+        self.created = created
+        self.runAt = runAt
+    }
+
+    /// Leaves the reader where an inline payload begins.
+    init(from record: inout RecordReader) {
+        let mask = record.uint16()
+        queue = record.uint32()
+        type = record.uint32()
+        priority = Int(record.uint8())
+        created = record.int64()
+        runAt = record.int64()
+        if mask & Bit.retries != 0 { retries = record.int64() }
+        if mask & Bit.backoff != 0 { backoff = Backoff(from: &record) }
+        if mask & Bit.jitter != 0 { jitter = Int(record.uint8()) }
+        if mask & Bit.lease != 0 { lease = record.int64() }
+        if mask & Bit.timeout != 0 { timeout = record.int64() }
+        if mask & Bit.timeToLive != 0 { timeToLive = record.int64() }
+        if mask & Bit.keep != 0 { keep = record.int64() }
+        payloadSize = Int(record.uint32())
+        hasBody = mask & Bit.body != 0
+        if !(1...10).contains(priority) || !hasBody && record.left != payloadSize { record.fail() }
+    }
+}
+
+extension Backoff {
+    /// `kind u8 │ base, cap | step, cap | delay | n u8, n delays`, each i64
+    func write(to record: inout RecordWriter) {
+        switch self {
+        case .exponential(let base, let cap):
+            record.uint8(1)
+            record.int64(base)
+            record.int64(cap)
+        case .linear(let step, let cap):
+            record.uint8(2)
+            record.int64(step)
+            record.int64(cap)
+        case .fixed(let delay):
+            record.uint8(3)
+            record.int64(delay)
+        case .list(let delays):
+            record.uint8(4)
+            record.uint8(UInt8(delays.count))
+            for delay in delays { record.int64(delay) }
+        }
+    }
+
+    init(from record: inout RecordReader) {
+        switch record.uint8() {
+        case 1: self = .exponential(base: record.int64(), cap: record.int64())
+        case 2: self = .linear(step: record.int64(), cap: record.int64())
+        case 3: self = .fixed(record.int64())
+        case 4:
+            var delays: [Milliseconds] = []
+            for _ in 0..<record.uint8() { delays.append(record.int64()) }
+            self = .list(delays)
+        default:
+            record.fail()
+            self = .fixed(0)
+        }
+    }
+}

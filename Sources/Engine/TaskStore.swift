@@ -1,0 +1,87 @@
+public import MartletProtocol
+public import MartletStorage
+
+/// How a store is opened.
+public struct TaskStoreOptions {
+    /// Cap of the data file in bytes.
+    public var maxBytes: Int
+    /// Makes storage calls fail, in tests.
+    public var faults: FaultInjector?
+    /// Collects what each group does to the tables.
+    public var effects: EffectLog?
+
+    public init(maxBytes: Int = 1 << 40, faults: FaultInjector? = nil, effects: EffectLog? = nil) {
+        self.maxBytes = maxBytes
+        self.faults = faults
+        self.effects = effects
+    }
+}
+
+/// The one door to the engine: groups of operations, each one transaction. Confined to its owner's thread.
+public final class TaskStore {
+    private var engine: Engine
+    private let environment: Environment
+    private var space: Space
+
+    /// Opens (creates) the data in `directory` and rebuilds what is kept in memory: reads the queues, the active tasks
+    /// and the remembered nonces, nothing else.
+    /// - Throws: `.busy` if another process holds the directory; `.version` for another format.
+    public init(
+        directory: String, options: TaskStoreOptions = .init(), now: Timestamp, seed: UInt64
+    ) throws(StorageError) {
+        environment = try Environment(
+            directory: directory, tables: Tables.all,
+            options: .init(maxBytes: options.maxBytes, faults: options.faults, effects: options.effects))
+        space = Space(environment)
+        engine = Engine(broker: BrokerRecord(secret: StableHash.mix(seed, UInt64(bitPattern: now))), seed: seed)
+        try environment.read { (transaction) throws(StorageError) in try engine.load(transaction) }
+    }
+
+    /// Runs a group: `body`'s operations become durable together before this returns. When anything throws, nothing
+    /// happened, in memory either.
+    public func write<R>(
+        now: Timestamp, _ body: (inout Engine, borrowing Transaction<Writing>) throws(StorageError) -> R
+    ) throws(StorageError) -> R {
+        engine.beginGroup()
+        do throws(StorageError) {
+            let result = try environment.write { (transaction) throws(StorageError) -> R in
+                let result = try body(&engine, transaction)
+                try engine.sealGroup(now: now, in: transaction)
+                return result
+            }
+            engine.commitGroup()
+            return result
+        } catch {
+            engine.rollBackGroup()
+            throw error
+        }
+    }
+
+    /// Runs `body` on a snapshot of what is durable.
+    public func read<R>(
+        _ body: (borrowing Engine, borrowing Transaction<Reading>) throws(StorageError) -> R
+    ) throws(StorageError) -> R {
+        try environment.read { (transaction) throws(StorageError) -> R in try body(engine, transaction) }
+    }
+
+    /// Runs `body` on what is in memory alone: blocked callers, deadlines.
+    public func withEngine<R>(_ body: (inout Engine) -> R) -> R { body(&engine) }
+
+    /// How much room there is for new work; looks at the disk and the map.
+    public func spaceLevel() -> SpaceLevel { space.level(environment) }
+
+    /// The disk is full and work in hand must be finished: gives the reserve up. `false` if it was gone already.
+    public func giveUpReserve() -> Bool { space.giveUpReserve() }
+
+    /// Why nothing can be written any more, if that is so.
+    public var readOnlyReason: StorageError? { environment.readOnlyReason }
+
+    /// Bytes the open group has written so far.
+    public var dirtyBytes: Int { environment.dirtyBytes }
+
+    /// Bytes of the data file in use, and its cap.
+    public var usage: (used: Int, capacity: Int) { environment.usage }
+
+    /// Lets go of the directory. Nothing may be used afterwards.
+    public func close() { environment.close() }
+}
