@@ -88,6 +88,8 @@ let package = Package(
         .testTarget(
             name: "ClientTests", dependencies: ["MartletClient", "MartletProtocol", nio, nioPosix, lifecycle],
             swiftSettings: house),
+        .testTarget(
+            name: "BenchTests", dependencies: ["MartletBench", "MartletProtocol"], swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
     ]
 )

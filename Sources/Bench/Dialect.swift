@@ -21,12 +21,19 @@ protocol Dialect {
 }
 
 /// Where the parts of a handed-out task lie in the bytes of the reply.
-struct ReservedTask {
-    var id: Range<Int>
-    var payload: Range<Int>
+package struct ReservedTask {
+    package var id: Range<Int>
+    package var payload: Range<Int>
     /// Empty where the peer has none.
-    var token: Range<Int>
-    var priority: Int
+    package var token: Range<Int>
+    package var priority: Int
+
+    package init(id: Range<Int>, payload: Range<Int>, token: Range<Int>, priority: Int) {
+        self.id = id
+        self.payload = payload
+        self.token = token
+        self.priority = priority
+    }
 }
 
 extension ByteBuffer {

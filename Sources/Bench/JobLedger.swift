@@ -1,23 +1,23 @@
 import MartletProtocol
 
 /// Knows which jobs have come, and says at the end whether each came exactly once and in order.
-struct JobLedger {
+package struct JobLedger {
     /// What was found. All zero: every job came exactly once, in the order asked for.
-    struct Findings: Hashable, Sendable {
+    package struct Findings: Hashable, Sendable {
         /// Jobs that never came.
-        var missing = 0
+        package var missing = 0
         /// Hand-outs of a job that had come before.
-        var repeated = 0
+        package var repeated = 0
         /// Hand-outs whose payload is none of this run's jobs.
-        var foreign = 0
+        package var foreign = 0
         /// Hand-outs whose token is not above the one before it on the same connection.
-        var staleTokens = 0
+        package var staleTokens = 0
         /// Hand-outs of a lower priority before a higher one.
-        var inversions = 0
+        package var inversions = 0
         /// Hand-outs of a younger task before an older one of the same priority.
-        var overtakings = 0
+        package var overtakings = 0
 
-        var isClean: Bool { self == Findings() }
+        package var isClean: Bool { self == Findings() }
     }
 
     /// One hand-out, for the order check.
@@ -33,13 +33,13 @@ struct JobLedger {
     private var findings = Findings()
     private var order: [HandedOut] = []
 
-    init(jobs: Int) {
+    package init(jobs: Int) {
         self.jobs = jobs
         seen = [UInt64](repeating: 0, count: (jobs + 63) / 64)
     }
 
     /// Enters a hand-out of job `number`; `nil`: its payload had no number.
-    mutating func enter(_ number: Int?) {
+    package mutating func enter(_ number: Int?) {
         guard let number, number < jobs else {
             findings.foreign += 1
             return
@@ -54,10 +54,10 @@ struct JobLedger {
     }
 
     /// Enters a token that did not rise.
-    mutating func enterStaleToken() { findings.staleTokens += 1 }
+    package mutating func enterStaleToken() { findings.staleTokens += 1 }
 
     /// Keeps a hand-out for the order check: 24 bytes each. One without a valid id is foreign.
-    mutating func keep(_ task: ReservedTask, token: Int64, in bytes: Span<UInt8>) {
+    package mutating func keep(_ task: ReservedTask, token: Int64, in bytes: Span<UInt8>) {
         guard let id = TaskID(task.id.map { bytes[$0] }) else {
             findings.foreign += 1
             return
@@ -66,7 +66,7 @@ struct JobLedger {
     }
 
     /// Everything that was wrong; O(n log n) in the hand-outs kept.
-    consuming func close(expectsAll: Bool) -> Findings {
+    package consuming func close(expectsAll: Bool) -> Findings {
         if expectsAll { findings.missing = jobs - came }
         order.sort { $0.token < $1.token }
         for (earlier, later) in zip(order, order.dropFirst()) {

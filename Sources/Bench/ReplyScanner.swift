@@ -2,27 +2,29 @@
 ///
 /// It keeps no state between calls: a reply that is not whole yet is scanned again from its start, which costs little
 /// because bulk strings are stepped over by their length. The storage of `leaves` is reused.
-struct ReplyScanner {
+package struct ReplyScanner {
     /// One value that is not an array: where its content lies.
-    struct Leaf: Hashable {
+    package struct Leaf: Hashable {
         /// The byte it starts with on the wire: `+ - : $`; `_` stands for a null, of an array too.
-        var kind: UInt8
-        var start: Int
-        var end: Int
+        package var kind: UInt8
+        package var start: Int
+        package var end: Int
 
-        var range: Range<Int> { start..<end }
+        package var range: Range<Int> { start..<end }
     }
 
-    static let null = UInt8(ascii: "_")
+    package static let null = UInt8(ascii: "_")
     static let error = UInt8(ascii: "-")
     /// Longer headers and more elements than any server here sends.
     static let longestLine = 64 * 1024
     static let mostElements = 1_048_576
 
-    private(set) var leaves: [Leaf] = []
+    package private(set) var leaves: [Leaf] = []
+
+    package init() {}
 
     /// The offset after the reply that starts at `start`; `nil`: not all of it is there. Throws on what is no RESP2.
-    mutating func scan(_ bytes: Span<UInt8>, from start: Int) throws(BenchError) -> Int? {
+    package mutating func scan(_ bytes: Span<UInt8>, from start: Int) throws(BenchError) -> Int? {
         leaves.removeAll(keepingCapacity: true)
         var position = start
         var missing = 1
