@@ -1,0 +1,176 @@
+import MartletProtocol
+import MartletStorage
+
+/// Everything the tables say, read once, to be held against itself.
+struct Census {
+    private(set) var tasks: [UInt64: TaskRecord] = [:]
+    private(set) var states: [Phase: [UInt64: StateRecord]] = [:]
+    private(set) var waiting: [UInt64: (key: WaitingKey, flags: UInt8)] = [:]
+    private(set) var timers: [TimerKey] = []
+    private(set) var ended: [UInt64: EndedKey] = [:]
+    private(set) var bodies: Set<UInt64> = []
+    private(set) var historyRows: [UInt64: Int] = [:]
+    private var findings: [String] = []
+
+    mutating func readTasks<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
+        var read: [UInt64: TaskRecord] = [:]
+        var damaged = 0
+        try transaction.scanRecords(
+            Tables.tasks, from: KeyBytes(), prefix: KeyBytes(), damaged: { _ in damaged += 1 }
+        ) { key, record in
+            var reader = key.reader
+            read[reader.next()] = TaskRecord(from: &record)
+            _ = record.rest()
+            return true
+        }
+        tasks = read
+        if damaged > 0 { findings.append("\(damaged) damaged task records") }
+    }
+
+    mutating func readStates<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
+        for phase in Phase.allCases {
+            var read: [UInt64: StateRecord] = [:]
+            var damaged = 0
+            try transaction.scanRecords(
+                Tables.states, from: phase.prefix, prefix: phase.prefix, damaged: { _ in damaged += 1 }
+            ) { key, record in
+                var reader = key.reader
+                _ = reader.next(UInt8.self)
+                read[reader.next()] = StateRecord(from: &record)
+                return true
+            }
+            states[phase] = read
+            if damaged > 0 { findings.append("\(damaged) damaged state records (\(phase))") }
+        }
+    }
+
+    mutating func readIndexes<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
+        let all = KeyBytes()
+        var entries: [(KeyBytes, UInt8)] = []
+        try transaction.scan(Tables.waiting, from: all, prefix: all) { key, flags in
+            entries.append((key, flags))
+            return true
+        }
+        for (bytes, flags) in entries {
+            let key = WaitingKey(bytes)
+            if waiting[key.sequence] != nil { findings.append("task \(key.sequence) waits twice") }
+            waiting[key.sequence] = (key, flags)
+        }
+        timers = try keys(Tables.timers, transaction).compactMap(TimerKey.init)
+        for key in try keys(Tables.ended, transaction).compactMap(EndedKey.init) {
+            if ended[key.sequence] != nil { findings.append("task \(key.sequence) ended twice") }
+            ended[key.sequence] = key
+        }
+        for key in try keys(Tables.bodies, transaction) { bodies.insert(sequence(of: key)) }
+        for key in try keys(Tables.history, transaction) { historyRows[sequence(of: key), default: 0] += 1 }
+    }
+
+    private func keys<A>(_ table: Table, _ transaction: borrowing Transaction<A>) throws(StorageError) -> [KeyBytes] {
+        var keys: [KeyBytes] = []
+        try transaction.scan(table, from: KeyBytes(), prefix: KeyBytes()) { key, _ in
+            keys.append(key)
+            return true
+        }
+        return keys
+    }
+
+    private func sequence(of key: KeyBytes) -> UInt64 {
+        var reader = key.reader
+        return reader.next()
+    }
+
+    // MARK: What it says
+
+    func waiting(_ queue: UInt32, _ range: WaitingRange) -> (count: Int64, first: Timestamp?) {
+        let dues = waiting.values.filter { $0.key.queue == queue && $0.key.range == range }.map(\.key.due)
+        return (Int64(dues.count), dues.min())
+    }
+
+    func count(_ queue: UInt32, _ state: TaskState) -> Int64 {
+        switch state {
+        case .scheduled: Int64(timers.count { $0.kind == .due && $0.queue == queue })
+        case .pending:
+            Int64(waiting.values.count { $0.key.queue == queue }) - count(queue, .scheduled)
+        case .active: Int64((states[.active] ?? [:]).values.count { $0.queue == queue })
+        case .blocked: 0
+        default: Int64(ended.values.count { $0.queue == queue && $0.state == state })
+        }
+    }
+
+    /// Where the tables disagree with each other.
+    func disagreements() -> [String] {
+        findings + homeDisagreements() + timerDisagreements() + endedDisagreements() + leftovers()
+    }
+
+    /// Every task is in exactly one place, and every place has a task.
+    private func homeDisagreements() -> [String] {
+        var findings: [String] = []
+        let active = states[.active] ?? [:], again = states[.waiting] ?? [:], over = states[.ended] ?? [:]
+        for sequence in Set(tasks.keys).union(waiting.keys).union(active.keys).union(over.keys) {
+            let homes = (waiting[sequence] == nil ? 0 : 1) + (active[sequence] == nil ? 0 : 1)
+                + (over[sequence] == nil ? 0 : 1)
+            if tasks[sequence] == nil { findings.append("task \(sequence) has no record") }
+            if homes != 1 { findings.append("task \(sequence) is in \(homes) places") }
+        }
+        for (sequence, entry) in waiting {
+            let flagged = entry.flags & WaitingKey.Flag.state != 0
+            if flagged != (again[sequence] != nil) { findings.append("task \(sequence) waits with a wrong state flag") }
+            let state = again[sequence] ?? tasks[sequence].map(StateRecord.init(of:))
+            guard let state else { continue }
+            let range = WaitingRange(priority: state.priority, lane: state.lane)
+            if state.queue != entry.key.queue || range != entry.key.range || state.runAt != entry.key.due {
+                findings.append("task \(sequence) waits in a wrong place")
+            }
+        }
+        for sequence in again.keys where waiting[sequence] == nil {
+            findings.append("task \(sequence) has a waiting record but does not wait")
+        }
+        return findings
+    }
+
+    private func timerDisagreements() -> [String] {
+        var findings: [String] = []
+        for timer in timers {
+            switch timer.kind {
+            case .due:
+                let entry = waiting[timer.sequence]
+                if entry?.key.due != timer.at || entry.map({ $0.flags & WaitingKey.Flag.timer == 0 }) ?? true {
+                    findings.append("task \(timer.sequence) has a due timer but does not wait for it")
+                }
+            case .timeToLive:
+                if tasks[timer.sequence]?.expiresAt != timer.at || ended[timer.sequence] != nil {
+                    findings.append("task \(timer.sequence) has a wrong time-to-live timer")
+                }
+            case .retention:
+                if states[.ended]?[timer.sequence]?.keepUntil != timer.at {
+                    findings.append("task \(timer.sequence) has a wrong retention timer")
+                }
+            }
+        }
+        return findings
+    }
+
+    private func endedDisagreements() -> [String] {
+        var findings: [String] = []
+        let kept = Set(timers.filter { $0.kind == .retention }.map(\.sequence))
+        for (sequence, state) in states[.ended] ?? [:] {
+            let key = ended[sequence]
+            if key?.at != state.endedAt || key?.state != state.state || key?.queue != state.queue {
+                findings.append("task \(sequence) is not where ended tasks of its state are")
+            }
+            if (state.keepUntil != nil) != kept.contains(sequence) {
+                findings.append("task \(sequence) has no retention timer, or one too many")
+            }
+        }
+        for sequence in ended.keys where states[.ended]?[sequence] == nil {
+            findings.append("task \(sequence) is listed as ended but is not")
+        }
+        return findings
+    }
+
+    private func leftovers() -> [String] {
+        bodies.filter { tasks[$0] == nil }.map { "task \($0) is gone but a body is left" }
+            + historyRows.keys.filter { tasks[$0] == nil }.map { "task \($0) is gone but history is left" }
+            + tasks.filter { $0.value.hasBody && !bodies.contains($0.key) }.map { "task \($0.key) lost its payload" }
+    }
+}
