@@ -71,6 +71,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/Summarizer", swiftSettings: safe),
+        .executableTarget(
+            name: "engine-bench", dependencies: ["MartletEngine", "MartletProtocol", "MartletStorage"], path: "Benchmarks/Engine",
+            swiftSettings: house),
         .target(
             name: "MartletSimulation", dependencies: ["MartletEngine", "MartletStorage", "MartletProtocol"],
             path: "Tests/Simulation", swiftSettings: safe),

@@ -57,6 +57,8 @@ extension Transaction {
     func seek(
         _ cursor: OpaquePointer, _ table: Table, _ key: KeyBytes, _ operation: MDB_cursor_op
     ) throws(StorageError) -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
+        // An empty key stands for "from the beginning"; LMDB has no such key.
+        guard key.count > 0 else { return try step(cursor, table, MDB_FIRST) }
         var found = MDB_val(), value = MDB_val()
         let code = key.withBytes { bytes in
             found = MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
