@@ -120,9 +120,8 @@ private struct ProgressMeter: Sendable {
         let rate = Double(progress.finished) / max(progress.seconds, 0.001)
         let left = rate > 0 ? "\(Int(Double(progress.jobs - progress.finished) / rate) + 1) s left" : ""
         let percent = progress.finished * 100 / max(1, progress.jobs)
-        writeToStandardError(
-            "\(Self.clearLine)\(progress.finished) of \(progress.jobs) jobs (\(percent) %), \(Int(rate)) jobs/s, \(left)"
-        )
+        let done = "\(progress.finished) of \(progress.jobs) jobs (\(percent) %)"
+        writeToStandardError("\(Self.clearLine)\(done), \(Int(rate)) jobs/s, \(left)")
     }
 
     func clear() {

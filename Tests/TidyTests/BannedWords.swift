@@ -11,7 +11,8 @@ struct BannedWord {
         BannedWord(word: "Date(", folders: deterministic, instead: "the now: that is handed in"),
         BannedWord(word: "async", folders: deterministic, instead: "a plain call: the engine never suspends"),
         BannedWord(word: "await", folders: deterministic, instead: "a plain call: the engine never suspends"),
-        BannedWord(word: ".random(in", folders: ["Sources/Engine"], instead: "the generator that is handed in: using:"),
+        BannedWord(
+            word: "SystemRandomNumberGenerator", folders: deterministic, instead: "the generator that is handed in"),
         BannedWord(word: "print(", folders: ["Sources"], except: ["Sources/martlet"], instead: "a Logger"),
         BannedWord(word: "try!", instead: "a typed throw, or try? with a word why"),
         BannedWord(word: "Task.sleep", folders: ["Tests"], instead: "an event, a condition or the virtual clock"),
