@@ -25,7 +25,7 @@ public final class Environment {
     public let directory: String
     public let options: EnvironmentOptions
     var handle: OpaquePointer
-    let lock: DirectoryLock
+    private var lock: DirectoryLock?
     let state: TransactionState
     private let readState: TransactionState
     private let tableNames: [String]
@@ -57,6 +57,7 @@ public final class Environment {
         isClosed = true
         closeReader()
         mdb_env_close(handle)
+        lock = nil
     }
 
     private static func open(
