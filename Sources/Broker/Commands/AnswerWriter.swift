@@ -1,0 +1,115 @@
+import MartletEngine
+import MartletProtocol
+
+/// How the engine's answers look on the wire: the field names and their order are the contract.
+extension ReplyWriter {
+    mutating func answer(_ answer: Answer) {
+        switch answer {
+        case .ok: ok()
+        case .refused(let error): self.error(error)
+        case .id(let id): bulk(id)
+        case .added(let task): added(task)
+        case .ids(let ids):
+            array(ids.count)
+            for id in ids { bulk(id) }
+        case .addedMany(let tasks):
+            array(tasks.count)
+            for task in tasks { added(task) }
+        case .handedOut(let tasks): handedOut(tasks)
+        case .blocked: break
+        case .many(let refusals):
+            array(refusals.count)
+            for refusal in refusals { refusal.map { error($0) } ?? ok() }
+        case .failed(let attempt): failed(attempt)
+        case .touched(let deadline, let cancel):
+            map(2)
+            field("deadline", deadline)
+            bulk("cancel")
+            boolean(cancel)
+        case .task(let view): task(view)
+        case .bytes(let bytes): bytes.map { bulk($0) } ?? null()
+        case .queue(let view): queue(view)
+        case .queues(let views):
+            array(views.count)
+            for view in views { queue(view) }
+        }
+    }
+
+    mutating func field(_ name: StaticString, _ value: Int64?) {
+        bulk(name)
+        value.map { integer($0) } ?? null()
+    }
+
+    mutating func field(_ name: StaticString, _ value: Bytes?) {
+        bulk(name)
+        value.map { bulk($0) } ?? null()
+    }
+
+    mutating func field(_ name: StaticString, _ value: TaskID) {
+        bulk(name)
+        bulk(value)
+    }
+
+    mutating func field(_ name: StaticString, text: String?) {
+        bulk(name)
+        text.map { bulk($0) } ?? null()
+    }
+
+    mutating func field(_ name: StaticString, flag: Bool) {
+        bulk(name)
+        boolean(flag)
+    }
+
+    private mutating func added(_ task: AddedTask) {
+        map(4)
+        field("id", task.id)
+        field("state", text: task.state.name)
+        field("created", flag: task.created)
+        field("run_at", task.runAt)
+    }
+
+    private mutating func failed(_ attempt: FailedAttempt) {
+        map(4)
+        field("state", text: attempt.state.name)
+        field("attempt", attempt.attempt)
+        field("retries_left", attempt.retriesLeft)
+        field("run_at", attempt.runAt)
+    }
+
+    /// What every worker reads all day: the names are encoded already.
+    private mutating func handedOut(_ tasks: [HandOut]) {
+        guard !tasks.isEmpty else { return nullArray() }
+        array(tasks.count)
+        for task in tasks {
+            map(15)
+            raw("$2\r\nid\r\n")
+            bulk(task.id)
+            raw("$5\r\nqueue\r\n")
+            bulk(task.queue)
+            raw("$4\r\ntype\r\n")
+            bulk(task.type)
+            raw("$7\r\npayload\r\n")
+            bulk(task.payload)
+            raw("$8\r\npriority\r\n")
+            integer(Int64(task.priority))
+            raw("$7\r\nattempt\r\n")
+            integer(task.attempt)
+            raw("$7\r\nretries\r\n")
+            integer(task.retries)
+            raw("$5\r\ntoken\r\n")
+            integer(task.token)
+            raw("$8\r\nlease_ms\r\n")
+            integer(task.lease)
+            raw("$8\r\ndeadline\r\n")
+            integer(task.deadline)
+            raw("$11\r\nenqueued_at\r\n")
+            integer(task.enqueuedAt)
+            raw("$6\r\nrun_at\r\n")
+            integer(task.runAt)
+            // Neither META nor TAGS can be given yet: always empty.
+            raw(version == .two ? "$4\r\nmeta\r\n*0\r\n" : "$4\r\nmeta\r\n%0\r\n")
+            raw("$4\r\ntags\r\n*0\r\n$10\r\nlast_error\r\n")
+            task.lastError.map { bulk($0) } ?? null()
+        }
+    }
+}

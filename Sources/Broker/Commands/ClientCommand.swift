@@ -1,0 +1,82 @@
+import MartletProtocol
+import NIOCore
+
+/// CLIENT and its subcommands.
+let clientCommands = [
+    Command(
+        "CLIENT", .atLeast(2), [.fast, .loading],
+        usage: "ID | GETNAME | SETNAME name | SETINFO LIB-NAME|LIB-VER value | INFO | LIST | NO-EVICT on|off",
+        summary: "Tells about connections, and names this one.", group: "connection", reply: "depends",
+        run: .local(client))
+]
+
+private enum Subcommand {
+    static let id = Keyword("ID")
+    static let getName = Keyword("GETNAME")
+    static let setInfo = Keyword("SETINFO")
+    static let info = Keyword("INFO")
+    static let list = Keyword("LIST")
+    static let noEvict = Keyword("NO-EVICT")
+    static let noTouch = Keyword("NO-TOUCH")
+    static let libraryName = Keyword("LIB-NAME")
+    static let libraryVersion = Keyword("LIB-VER")
+    static let on = Keyword("ON")
+    static let off = Keyword("OFF")
+}
+
+@Sendable private func client(
+    _ cursor: inout ArgumentCursor, _ connection: Connection, _ broker: Broker
+) throws(CommandError) {
+    let name = cursor.position
+    switch cursor.option() ?? .none {
+    case Subcommand.id: connection.output.integer(Int64(connection.id))
+    case Subcommand.getName: connection.name.isEmpty ? connection.output.null() : connection.output.bulk(connection.name)
+    case .setname:
+        connection.name = try clientName(&cursor)
+        connection.output.ok()
+    case Subcommand.setInfo:
+        try setInfo(&cursor, connection)
+        connection.output.ok()
+    case Subcommand.info: connection.output.verbatim(broker.line(connection))
+    case Subcommand.list:
+        let lines = broker.connections.values.sorted { $0.id < $1.id }.prefix(10_000).map { broker.line($0) }
+        connection.output.verbatim(lines.joined())
+    case Subcommand.noEvict, Subcommand.noTouch:
+        let value = cursor.option()
+        guard value == Subcommand.on || value == Subcommand.off else { throw cursor.syntaxError() }
+        connection.output.ok()
+    default:
+        throw CommandError(.error, "unknown subcommand '\(cursor.request.text(name))'. Try CLIENT HELP.")
+    }
+    try cursor.end()
+}
+
+private func setInfo(_ cursor: inout ArgumentCursor, _ connection: Connection) throws(CommandError) {
+    let option = cursor.option()
+    let index = cursor.position - 1
+    let value = try cursor.bytes("SETINFO")
+    guard value.count <= Limits.name.upperBound, value.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+        throw CommandError(
+            .error, "\(cursor.request.text(index)) cannot contain spaces, newlines or special characters.")
+    }
+    switch option ?? .none {
+    case Subcommand.libraryName: connection.libraryName = value
+    case Subcommand.libraryVersion: connection.libraryVersion = value
+    default: throw CommandError(.error, "Unrecognized option '\(cursor.request.text(index))'")
+    }
+}
+
+extension Broker {
+    /// One line of CLIENT LIST, in Redis' form.
+    func line(_ connection: Connection) -> String {
+        let now = clock.now
+        let text = { (bytes: Bytes) in String(decoding: bytes, as: UTF8.self) }
+        return "id=\(connection.id) addr=\(connection.address) name=\(text(connection.name))"
+            + " age=\((now - connection.connectedAt) / 1_000) idle=\((now - connection.lastActive) / 1_000)"
+            + " flags=\(connection.blocked == nil ? "N" : "b") db=0"
+            + " qbuf=\(connection.inbound.readableBytes) omem=\(connection.outstanding)"
+            + " cmd=\(connection.lastCommand?.name.lowercased() ?? "NULL") user=default"
+            + " resp=\(connection.output.version.rawValue)"
+            + " lib-name=\(text(connection.libraryName)) lib-ver=\(text(connection.libraryVersion))\n"
+    }
+}

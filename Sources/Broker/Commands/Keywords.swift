@@ -1,0 +1,89 @@
+import MartletProtocol
+
+/// The option names of the task commands.
+extension Keyword {
+    static let priority = Keyword("PRIORITY")
+    static let at = Keyword("AT")
+    static let delay = Keyword("DELAY")
+    static let retries = Keyword("RETRIES")
+    static let backoff = Keyword("BACKOFF")
+    static let jitter = Keyword("JITTER")
+    static let lease = Keyword("LEASE")
+    static let timeout = Keyword("TIMEOUT")
+    static let timeToLive = Keyword("TTL")
+    static let keep = Keyword("KEEP")
+    static let req = Keyword("REQ")
+    static let full = Keyword("FULL")
+    static let tasks = Keyword("TASKS")
+    static let exponential = Keyword("EXPONENTIAL")
+    static let linear = Keyword("LINEAR")
+    static let fixed = Keyword("FIXED")
+    static let list = Keyword("LIST")
+    static let count = Keyword("COUNT")
+    static let block = Keyword("BLOCK")
+    static let worker = Keyword("WORKER")
+    static let keepalive = Keyword("KEEPALIVE")
+    static let result = Keyword("RESULT")
+    static let next = Keyword("NEXT")
+    static let kind = Keyword("KIND")
+    static let trace = Keyword("TRACE")
+    static let retry = Keyword("RETRY")
+    static let dead = Keyword("DEAD")
+    static let progress = Keyword("PROGRESS")
+    static let note = Keyword("NOTE")
+    static let payload = Keyword("PAYLOAD")
+    static let history = Keyword("HISTORY")
+    static let auth = Keyword("AUTH")
+    static let setname = Keyword("SETNAME")
+    static let withScores = Keyword("WITHSCORES")
+    static let match = Keyword("MATCH")
+    static let type = Keyword("TYPE")
+}
+
+/// Which option it is, for "each at most once". AT and DELAY are one.
+enum OptionNumber {
+    static let priority = 0
+    static let due = 1
+    static let retries = 2
+    static let backoff = 3
+    static let jitter = 4
+    static let lease = 5
+    static let timeout = 6
+    static let timeToLive = 7
+    static let keep = 8
+    static let req = 9
+    static let full = 10
+    static let count = 11
+    static let block = 12
+    static let worker = 13
+    static let keepalive = 14
+    static let result = 15
+    static let next = 16
+    static let kind = 17
+    static let trace = 18
+    static let after = 19
+    static let progress = 20
+    static let note = 21
+    static let payload = 22
+    static let history = 23
+}
+
+extension ArgumentCursor {
+    /// The value of REQ, which has just been passed. `command` tells the same nonce on another command apart.
+    mutating func nonce(_ command: UInt64) throws(CommandError) -> RequestNonceDraft {
+        try once(OptionNumber.req)
+        let start = position - 1
+        return RequestNonceDraft(
+            nonce: try name("REQ", in: Limits.nonce), pair: start..<start + 2, command: command)
+    }
+
+    mutating func priority() throws(CommandError) -> Int {
+        try once(OptionNumber.priority)
+        return Int(try integer("PRIORITY", in: Limits.priority))
+    }
+
+    mutating func lease() throws(CommandError) -> Milliseconds {
+        try once(OptionNumber.lease)
+        return try duration("LEASE", atLeast: 1)
+    }
+}

@@ -1,0 +1,27 @@
+import MartletEngine
+import MartletProtocol
+
+/// A nonce as it was found, and what its fingerprint is made of.
+struct RequestNonceDraft {
+    var nonce: Bytes
+    /// The nonce's own two arguments, which do not count.
+    var pair: Range<Int>
+    var command: UInt64
+
+    /// The nonce with the fingerprint of all other arguments of `request`.
+    func seal(_ request: Request) -> RequestNonce {
+        RequestNonce(nonce: nonce, fingerprint: request.fingerprint(seed: command, from: 1, omitting: pair))
+    }
+}
+
+/// What tells commands apart in fingerprints. Never changes: nonces outlive the process.
+enum CommandTag {
+    static let add: UInt64 = 1
+    static let addMany: UInt64 = 2
+    static let reserve: UInt64 = 3
+    static let acknowledge: UInt64 = 4
+    static let acknowledgeMany: UInt64 = 5
+    static let fail: UInt64 = 6
+    static let release: UInt64 = 7
+    static let touch: UInt64 = 8
+}

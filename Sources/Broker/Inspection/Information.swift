@@ -1,0 +1,130 @@
+import MartletEngine
+import MartletProtocol
+import MartletStorage
+import NIOCore
+
+/// INFO: sections of `name:value` lines, in the order of Redis.
+extension Broker {
+    private static let sections = [
+        "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "keyspace", "tasks", "queues",
+        "storage",
+    ]
+    /// Queues that INFO lists; all are in QUEUE.LIST.
+    private static let listedQueues = 1_000
+
+    func information<A>(
+        _ asked: [String], _ engine: borrowing Engine, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws -> String {
+        let everything = asked.isEmpty || !Set(asked).isDisjoint(with: ["all", "default", "everything"])
+        let queues = try Look(now: now).allQueues(engine, transaction)
+        var text = ""
+        for section in Self.sections where everything || asked.contains(section) {
+            if !text.isEmpty { text += "\r\n" }
+            text += "# \(section.prefix(1).uppercased())\(section.dropFirst())\r\n"
+            for (name, value) in lines(section, queues, now) { text += "\(name):\(value)\r\n" }
+        }
+        return text
+    }
+
+    private func lines(_ section: String, _ queues: [QueueView], _ now: Timestamp) -> [(String, String)] {
+        switch section {
+        case "server": server(now)
+        case "clients": clients
+        case "memory": memory
+        case "persistence": persistence
+        case "stats": stats
+        case "replication": [("role", "master"), ("connected_slaves", "0")]
+        case "cpu": cpu
+        case "tasks": tasks(queues)
+        case "queues": queues.prefix(Self.listedQueues).map { ("queue_\(Self.name($0))", Self.line($0)) }
+        case "storage": storage
+        // There are no keys but the reserved ones, which do not count.
+        default: []
+        }
+    }
+
+    private func server(_ now: Timestamp) -> [(String, String)] {
+        let uptime = (now - startedAt) / 1_000
+        return [
+            ("redis_version", Version.redis), ("martlet_version", Version.martlet), ("redis_mode", "standalone"),
+            ("process_id", "\(ProcessFacts.identifier)"), ("tcp_port", "\(listener?.localAddress?.port ?? 0)"),
+            ("server_time_usec", "\(clock.microseconds)"), ("uptime_in_seconds", "\(uptime)"),
+            ("uptime_in_days", "\(uptime / 86_400)"),
+        ]
+    }
+
+    private var clients: [(String, String)] {
+        [
+            ("connected_clients", "\(connections.count)"), ("maxclients", "\(configuration.maxClients)"),
+            ("blocked_clients", "\(connections.values.count { $0.blocked != nil })"),
+            ("client_input_bytes", "\(totalInbound)"),
+            ("client_output_bytes", "\(connections.values.reduce(0) { $0 + $1.outstanding })"),
+        ]
+    }
+
+    private var memory: [(String, String)] {
+        let resident = ProcessFacts.residentBytes
+        return [("used_memory", "\(resident)"), ("used_memory_rss", "\(resident)"), ("maxmemory", "0")]
+    }
+
+    private var persistence: [(String, String)] {
+        [
+            ("loading", "0"), ("aof_enabled", "1"), ("aof_last_write_status", gate.readOnly == nil ? "ok" : "err"),
+            ("durability", "always"), ("read_only", gate.readOnly == nil ? "0" : "1"),
+        ]
+    }
+
+    private var stats: [(String, String)] {
+        [
+            ("total_connections_received", "\(statistics.connections)"),
+            ("total_commands_processed", "\(statistics.commands)"),
+            ("total_net_input_bytes", "\(statistics.inputBytes)"),
+            ("total_net_output_bytes", "\(statistics.outputBytes)"),
+            ("rejected_connections", "\(statistics.rejectedConnections)"),
+            ("total_error_replies", "\(statistics.refused)"), ("protocol_errors", "\(statistics.protocolErrors)"),
+            ("dropped_clients", "\(statistics.dropped)"),
+            ("acl_access_denied_auth", "\(statistics.authenticationFailures)"),
+        ]
+    }
+
+    private var cpu: [(String, String)] {
+        let (user, system) = ProcessFacts.cpuMicroseconds
+        return [("used_cpu_sys", Self.seconds(system)), ("used_cpu_user", Self.seconds(user))]
+    }
+
+    private func tasks(_ queues: [QueueView]) -> [(String, String)] {
+        var lines = [("queues", "\(queues.count)")]
+        for state in TaskState.allCases {
+            lines.append((state.name.lowercased(), "\(queues.reduce(0) { $0 + $1.count(of: state) })"))
+        }
+        lines.append(("total_added", "\(queues.reduce(0) { $0 + $1.totalAdded })"))
+        lines.append(("total_completed", "\(queues.reduce(0) { $0 + $1.totalCompleted })"))
+        lines.append(("total_failed", "\(queues.reduce(0) { $0 + $1.totalFailed })"))
+        return lines
+    }
+
+    private var storage: [(String, String)] {
+        let usage = store.usage
+        return [
+            ("data_bytes", "\(usage.used)"), ("data_limit_bytes", "\(usage.capacity)"),
+            ("read_only_reason", gate.readOnly ?? ""),
+        ]
+    }
+
+    /// A queue's name as it may stand before a colon.
+    private static func name(_ queue: QueueView) -> String {
+        String(Request.printable(queue.name).map { $0 == ":" || $0 == " " ? "_" : $0 })
+    }
+
+    private static func line(_ queue: QueueView) -> String {
+        "pending=\(queue.pending),scheduled=\(queue.scheduled),active=\(queue.active),blocked=\(queue.blocked)"
+            + ",dlq=\(queue.dead),completed=\(queue.completed),cancelled=\(queue.cancelled)"
+            + ",expired=\(queue.expired),workers=\(queue.workers)"
+    }
+
+    /// Microseconds as seconds with six digits.
+    private static func seconds(_ microseconds: Int64) -> String {
+        let fraction = String(microseconds % 1_000_000 + 1_000_000).dropFirst()
+        return "\(microseconds / 1_000_000).\(fraction)"
+    }
+}

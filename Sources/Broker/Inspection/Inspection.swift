@@ -1,0 +1,32 @@
+import MartletProtocol
+
+/// A look at the reserved keys, or at the whole.
+enum Inspection {
+    case info([String])
+    case type(Bytes)
+    case timeToLive(Bytes)
+    case exists([Bytes])
+    case hash(Bytes)
+    case hashField(Bytes, field: Bytes)
+    case hashLength(Bytes)
+    /// ZRANGE by rank, both ends included; negative: from the end.
+    case sorted(Bytes, from: Int64, to: Int64, scores: Bool)
+    case sortedCount(Bytes)
+    case list(Bytes, from: Int64, to: Int64)
+    case listLength(Bytes)
+    case members(Bytes)
+    case memberCount(Bytes)
+    case string(Bytes)
+    case keys(Glob)
+    case scan(cursor: Bytes, pattern: Glob?, count: Int, type: String?)
+}
+
+/// How much one look may cost.
+enum InspectionLimits {
+    /// The most entries one range gives.
+    static let range = 10_000
+    /// How far from the start a range may begin: entries before it are passed one by one.
+    static let skip = 100_000
+    /// The most tasks one page of SCAN looks at.
+    static let scan = 10_000
+}

@@ -1,0 +1,50 @@
+import MartletEngine
+import MartletProtocol
+import MartletStorage
+
+extension Look {
+    /// One page of SCAN; `0` begins and ends.
+    struct Page {
+        var next: Bytes
+        var keys: [Bytes]
+    }
+
+    /// The reserved keys that are listed: all but the tasks.
+    func namedKeys(_ engine: borrowing Engine) -> [Bytes] {
+        var keys = ["@queues"] + TaskState.allCases.map { "@metrics:tasks:state:\($0.name.lowercased())" }
+        keys.sort()
+        var all = keys.map { Array($0.utf8) }
+        for name in engine.queueNames {
+            for view in ReservedKey.View.allCases {
+                all.append(Array("@queue:".utf8) + name + Array(":\(view.rawValue)".utf8))
+            }
+        }
+        return all
+    }
+
+    /// The named keys come on the first page, then the tasks in the order of their addition; the cursor is the
+    /// sequence of the task that comes next.
+    func scan<A>(
+        _ cursor: Bytes, _ pattern: Glob?, _ count: Int, _ type: String?, _ engine: borrowing Engine,
+        _ transaction: borrowing Transaction<A>
+    ) throws -> Page {
+        guard let position = UInt64(String(decoding: cursor, as: UTF8.self)) else {
+            throw CommandError(.error, "invalid cursor")
+        }
+        guard let pattern, pattern.isReserved else { return Page(next: [UInt8(ascii: "0")], keys: []) }
+        var keys: [Bytes] = []
+        if position == 0 {
+            for key in namedKeys(engine) where pattern.matches(key) {
+                if type == nil || type == ReservedKey(key)?.type { keys.append(key) }
+            }
+        }
+        let (ids, next) = try engine.taskIDs(from: position, limit: count, in: transaction)
+        if type == nil || type == "hash" {
+            for id in ids {
+                let key = Array("@task:".utf8) + id.text
+                if pattern.matches(key) { keys.append(key) }
+            }
+        }
+        return Page(next: Array(String(next ?? 0).utf8), keys: keys)
+    }
+}
