@@ -1,0 +1,173 @@
+import MartletEngine
+import MartletProtocol
+import MartletStorage
+import NIOCore
+
+/// One command: found, checked, run, answered.
+extension Broker {
+    /// The next command of `connection` that is to be run, not yet passed. Those that cannot be run are answered here.
+    func next(_ connection: Connection, _ now: Timestamp) -> (Command, ArgumentCursor)? {
+        while connection.canRun, connection.inbound.readableBytes > 0 {
+            switch connection.parser.next(in: &connection.inbound) {
+            case .incomplete: return nil
+            case .invalid(let violation):
+                connection.output.error(violation.message)
+                connection.isClosing = true
+                statistics.protocolErrors += 1
+                return nil
+            case .tooBig:
+                connection.output.error(Self.tooBig)
+                done(connection)
+            case .request:
+                let request = connection.parser.request(in: connection.inbound)
+                do throws(CommandError) {
+                    let command = try find(request, connection)
+                    (connection.lastCommand, connection.lastActive) = (command, now)
+                    return (command, ArgumentCursor(request))
+                } catch {
+                    statistics.refused += 1
+                    connection.output.error(error)
+                    done(connection)
+                }
+            }
+        }
+        if connection.isFull { connection.mayHaveCommands = true }
+        return nil
+    }
+
+    private static let tooBig = CommandError(
+        .tooBig, "a payload or a result has at most \(Limits.payload) bytes, a request at most \(32 << 20)")
+
+    private func find(_ request: Request, _ connection: Connection) throws(CommandError) -> Command {
+        let keyword = request.keyword(0)
+        guard let command = table[keyword] else {
+            // Somebody's browser: what follows is no RESP, and may have been made by a hostile page.
+            if keyword == Self.post || keyword == Self.host { connection.isClosing = true }
+            throw .unknownCommand(request)
+        }
+        guard command.arity.contains(request.count) else { throw .wrongArity(command.name) }
+        guard connection.isAuthenticated || command.flags.contains(.noAuth) else {
+            throw CommandError(.noAuth, "Authentication required.")
+        }
+        return command
+    }
+
+    private static let post = Keyword("POST")
+    private static let host = Keyword("HOST:")
+
+    func needs(_ command: Command) -> Connection.Need {
+        switch command.run {
+        case .local: .nothing
+        case .inspect: .reading
+        // What is due for the task happens before anybody looks at it.
+        case .read: group.mayBeDue ? .writing : .reading
+        case .write: .writing
+        }
+    }
+
+    /// The command just run is passed.
+    func done(_ connection: Connection) {
+        connection.inbound.moveReaderIndex(forwardBy: connection.parser.consumed)
+        connection.parser.advance()
+        statistics.commands += 1
+    }
+
+    func runLocal(
+        _ run: @Sendable (inout ArgumentCursor, Connection, Broker) throws(CommandError) -> Void,
+        _ cursor: ArgumentCursor, _ connection: Connection
+    ) {
+        var cursor = cursor
+        group.commands += 1
+        do throws(CommandError) {
+            try run(&cursor, connection, self)
+        } catch {
+            refuse(error, connection)
+        }
+        done(connection)
+    }
+
+    /// Runs a command that changes nothing. A failure is answered: there is nothing to undo.
+    func read<A>(
+        _ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ engine: borrowing Engine,
+        _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) {
+        var cursor = cursor
+        group.commands += 1
+        let end = connection.output.buffer.writerIndex
+        do {
+            switch command.run {
+            case .read(let parse):
+                let operation = try parse(&cursor, connection)
+                connection.output.answer(try engine.answer(operation, now: now, in: transaction))
+            case .inspect(let parse):
+                let inspection = try parse(&cursor)
+                try inspect(inspection, &connection.output, engine, now, transaction)
+            case .local, .write: preconditionFailure("\(command.name) does not read")
+            }
+        } catch let error as StorageError {
+            connection.output.buffer.moveWriterIndex(to: end)
+            refuse(gate.failure(error), connection)
+        } catch let error as CommandError {
+            refuse(error, connection)
+        } catch {
+            refuse(CommandError(.error, "\(error)"), connection)
+        }
+        done(connection)
+    }
+
+    /// Runs a command inside the group. A refusal is its answer; a storage failure ends the group.
+    func write(
+        _ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ engine: inout Engine,
+        _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        group.commands += 1
+        group.bytes += connection.parser.consumed
+        let operation: Operation
+        do throws(CommandError) {
+            if let refusal = gate.refusal(command.flags, now) { throw refusal }
+            operation = try self.operation(command, cursor, connection)
+        } catch {
+            refuse(error, connection)
+            return done(connection)
+        }
+        let answer = try engine.apply(operation, now: now, in: transaction)
+        put(answer, connection)
+        done(connection)
+    }
+
+    func operation(
+        _ command: Command, _ cursor: ArgumentCursor, _ connection: Connection
+    ) throws(CommandError) -> Operation {
+        var cursor = cursor
+        switch command.run {
+        case .read(let parse), .write(let parse): return try parse(&cursor, connection)
+        case .local, .inspect: preconditionFailure("\(command.name) has no operation")
+        }
+    }
+
+    func refuse(_ error: CommandError, _ connection: Connection) {
+        statistics.refused += 1
+        connection.output.error(error)
+    }
+
+    /// Writes an answer, or blocks the caller.
+    func put(_ answer: Answer, _ connection: Connection) {
+        switch answer {
+        case .blocked: block(connection)
+        case .refused: statistics.refused += 1
+        case .handedOut(let tasks):
+            for task in tasks { connection.handOuts.append((task.id, task.token)) }
+        default: break
+        }
+        connection.output.answer(answer)
+    }
+
+    private func block(_ connection: Connection) {
+        let interval = connection.keepaliveInterval
+        let due = interval.map { min(clock.now + $0, .max - 1) } ?? .max
+        connection.blocked = Connection.Blocked(keepalive: interval, nextPush: due)
+        guard interval != nil else { return }
+        keptAlive[connection.id] = connection
+        nextPush = min(nextPush, due)
+    }
+}

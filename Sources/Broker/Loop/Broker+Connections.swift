@@ -1,0 +1,103 @@
+import Logging
+import MartletEngine
+import MartletProtocol
+import NIOCore
+
+/// Connections come, send bytes and go.
+extension Broker {
+    /// `nil`: there are too many already; the client is told and the connection ends.
+    func accept(_ context: ChannelHandlerContext) -> Connection? {
+        guard connections.count < configuration.maxClients, stopping == nil else {
+            statistics.rejectedConnections += 1
+            let reason = stopping == nil ? "ERR max number of clients reached" : "STOPPING the broker is stopping"
+            let promise = context.eventLoop.makePromise(of: Void.self)
+            promise.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+            context.writeAndFlush(NIOAny(ByteBuffer(string: "-\(reason)\r\n")), promise: promise)
+            return nil
+        }
+        lastConnection += 1
+        let address = context.remoteAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?"
+        let connection = Connection(
+            id: lastConnection, address: address, now: clock.now, isAuthenticated: password == nil)
+        connection.context = context
+        connections[connection.id] = connection
+        statistics.connections += 1
+        return connection
+    }
+
+    /// Bytes came: they wait for the group at the end of this round.
+    func received(_ bytes: ByteBuffer, _ connection: Connection) {
+        guard !connection.isClosing else { return }
+        statistics.inputBytes += Int64(bytes.readableBytes)
+        if connection.inbound.readableBytes == 0 {
+            connection.inbound = bytes
+        } else {
+            connection.inbound.writeImmutableBuffer(bytes)
+        }
+        if connection.blocked == nil { makeReady(connection) } else { account(connection) }
+    }
+
+    func makeReady(_ connection: Connection) {
+        guard !connection.isReady else { return }
+        connection.isReady = true
+        ready.append(connection)
+        scheduleGroup()
+    }
+
+    func scheduleGroup() {
+        guard !isScheduled else { return }
+        isScheduled = true
+        loop.execute { self.runGroup() }
+    }
+
+    func closed(_ connection: Connection) {
+        connection.isClosed = true
+        connection.context = nil
+        connections[connection.id] = nil
+        keptAlive[connection.id] = nil
+        stalled[connection.id] = nil
+        totalInbound -= connection.countedInbound
+        totalExcess -= connection.excess
+        (connection.countedInbound, connection.outstanding) = (0, 0)
+        if connection.blocked != nil {
+            connection.blocked = nil
+            store.withEngine { $0.forget(caller: connection.id) }
+        }
+        if stopping != nil, connections.isEmpty { finishStop() }
+    }
+
+    /// Ends a connection that does harm, at once.
+    func drop(_ connection: Connection, _ reason: String) {
+        logger.warning(
+            "dropped a client", metadata: ["address": "\(connection.address)", "reason": "\(reason)"])
+        statistics.dropped += 1
+        connection.isClosing = true
+        connection.context?.close(promise: nil)
+    }
+
+    /// Keeps the totals of what waits to be parsed, and stops reading from those who cannot use more.
+    func account(_ connection: Connection) {
+        guard !connection.isClosed else { return }
+        let bytes = connection.inbound.readableBytes
+        totalInbound += bytes - connection.countedInbound
+        connection.countedInbound = bytes
+        if totalInbound > InputLimits.total,
+            let largest = connections.values.max(by: { $0.countedInbound < $1.countedInbound })
+        {
+            drop(largest, "unfinished requests take more than \(InputLimits.total) bytes in all")
+        }
+        updateReading(connection)
+    }
+
+    private func updateReading(_ connection: Connection) {
+        let waits = connection.blocked != nil || connection.isReady
+        if connection.isFull { connection.mayHaveCommands = true }
+        let pause = connection.isFull || (waits && connection.inbound.readableBytes > InputLimits.idle)
+        guard pause != connection.isPaused else { return }
+        connection.isPaused = pause
+        if !pause, connection.owesRead {
+            connection.owesRead = false
+            connection.context?.read()
+        }
+    }
+}

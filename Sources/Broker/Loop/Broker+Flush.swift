@@ -1,0 +1,90 @@
+import MartletEngine
+import MartletProtocol
+import NIOCore
+
+/// The replies of a round go out, one write per connection.
+extension Broker {
+    /// Ends a round: everything it did is durable.
+    func finishRound(_ now: Timestamp) {
+        let list = touched
+        touched.removeAll(keepingCapacity: true)
+        for connection in list { flush(connection) }
+        rearmTimer()
+        if !lost.isEmpty { scheduleUpkeep() }
+        guard !ready.isEmpty, !isScheduled else { return }
+        isScheduled = true
+        // A moment later, so that the event loop looks at its sockets in between.
+        loop.scheduleTask(in: .microseconds(20)) { self.runGroup() }
+    }
+
+    private func flush(_ connection: Connection) {
+        let buffer = connection.output.buffer
+        connection.output.buffer = ByteBuffer()
+        let handOuts = connection.handOuts
+        connection.handOuts.removeAll(keepingCapacity: connection.handOuts.capacity <= 64)
+        if connection.isClosed {
+            lost += handOuts
+        } else if buffer.readableBytes > 0 {
+            send(buffer, handOuts, connection)
+        } else if connection.isClosing, connection.outstanding == 0 {
+            connection.context?.close(promise: nil)
+        }
+        recycle(buffer)
+        connection.compact()
+        resume(connection)
+        account(connection)
+    }
+
+    private func send(_ buffer: ByteBuffer, _ handOuts: [(id: TaskID, token: Int64)], _ connection: Connection) {
+        guard let context = connection.context else { return }
+        let bytes = buffer.readableBytes
+        statistics.outputBytes += Int64(bytes)
+        setOutstanding(connection, connection.outstanding + bytes, largest: max(connection.largestFlush, bytes))
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolatedUnsafeUnchecked().whenComplete { result in
+            if case .failure = result { self.lost += handOuts }
+            self.sent(bytes, connection)
+        }
+        context.writeAndFlush(NIOAny(buffer), promise: promise)
+        if connection.isFull, !connection.isClosed { watch(connection) }
+        if totalExcess > OutputLimits.total, let worst = connections.values.max(by: { $0.excess < $1.excess }) {
+            drop(worst, "replies it does not read take \(worst.outstanding) bytes")
+        }
+    }
+
+    /// The socket took `bytes`, or the connection ended before it did.
+    private func sent(_ bytes: Int, _ connection: Connection) {
+        if !lost.isEmpty { scheduleUpkeep() }
+        guard !connection.isClosed else { return }
+        let left = connection.outstanding - bytes
+        setOutstanding(connection, left, largest: left == 0 ? 0 : connection.largestFlush)
+        if left == 0 {
+            stalled[connection.id] = nil
+            if connection.isClosing { return connection.context?.close(promise: nil) ?? () }
+        }
+        guard connection.isPaused else { return }
+        resume(connection)
+        account(connection)
+    }
+
+    /// Commands that waited for this connection to be free are run now.
+    private func resume(_ connection: Connection) {
+        guard connection.mayHaveCommands, connection.canRun else { return }
+        connection.mayHaveCommands = false
+        if connection.inbound.readableBytes > 0 { makeReady(connection) }
+    }
+
+    private func setOutstanding(_ connection: Connection, _ bytes: Int, largest: Int) {
+        totalExcess -= connection.excess
+        (connection.outstanding, connection.largestFlush) = (bytes, largest)
+        totalExcess += connection.excess
+    }
+
+    /// Keeps an emptied buffer for the next round.
+    private func recycle(_ buffer: ByteBuffer) {
+        guard buffer.capacity <= 64 * 1024, spareBuffers.count < 64 else { return }
+        var buffer = buffer
+        buffer.clear()
+        spareBuffers.append(buffer)
+    }
+}

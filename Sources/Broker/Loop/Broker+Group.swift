@@ -1,0 +1,143 @@
+import Logging
+import MartletEngine
+import MartletProtocol
+import MartletStorage
+import NIOCore
+
+/// One group: what all ready connections sent, in one transaction.
+extension Broker {
+    func runGroup() {
+        isScheduled = false
+        let queue = ready
+        ready.removeAll(keepingCapacity: true)
+        let now = readClock()
+        group.begin()
+        group.mayBeDue = gate.isOpen && store.withEngine { $0.mayBeDue(by: now) }
+        for connection in queue {
+            connection.isReady = false
+            runLocal(connection, now)
+        }
+        if queue.contains(where: { $0.need == .reading }) { runReads(queue, now) }
+        if queue.contains(where: { $0.need == .writing }) { runWrites(queue, now) }
+        settle(queue)
+        finishRound(now)
+    }
+
+    /// Runs what needs no storage, up to the first command that does.
+    private func runLocal(_ connection: Connection, _ now: Timestamp) {
+        begin(connection)
+        while let (command, cursor) = next(connection, now) {
+            guard case .local(let run) = command.run else {
+                connection.need = needs(command)
+                return
+            }
+            runLocal(run, cursor, connection)
+        }
+    }
+
+    /// Runs what only reads, on one snapshot.
+    private func runReads(_ queue: [Connection], _ now: Timestamp) {
+        do throws(StorageError) {
+            try store.read { (engine, transaction) throws(StorageError) in
+                for connection in queue where connection.need == .reading {
+                    while let (command, cursor) = next(connection, now) {
+                        if needs(command) == .writing {
+                            connection.need = .writing
+                            break
+                        }
+                        read(command, cursor, connection, engine, now, transaction)
+                    }
+                }
+            }
+        } catch {
+            // There is no snapshot: each command that needs one is told why.
+            for connection in queue where connection.need == .reading {
+                guard let (_, _) = next(connection, now) else { continue }
+                connection.output.error(gate.failure(error))
+                done(connection)
+                connection.need = .nothing
+            }
+        }
+    }
+
+    private func runWrites(_ queue: [Connection], _ now: Timestamp) {
+        gate.look(store, now, logger)
+        do throws(StorageError) {
+            engineInstant = try store.write(
+                now: now,
+                { (engine, transaction) throws(StorageError) in
+                    for connection in queue where connection.need == .writing {
+                        try run(connection, &engine, now, transaction)
+                        if group.isFull { break }
+                    }
+                    try serve(&engine, now, transaction)
+                    return try engine.nextInstant(in: transaction)
+                })
+        } catch {
+            logger.debug("a group failed and is run again one by one", metadata: ["reason": "\(error)"])
+            runOneByOne(queue, now)
+        }
+    }
+
+    /// Runs a connection's commands inside the group until it blocks, has none or the group is full.
+    private func run(
+        _ connection: Connection, _ engine: inout Engine, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        note(connection)
+        while !group.isFull, let (command, cursor) = next(connection, now) {
+            switch command.run {
+            case .local(let run): runLocal(run, cursor, connection)
+            case .read where needs(command) != .writing, .inspect:
+                read(command, cursor, connection, engine, now, transaction)
+            case .read, .write: try write(command, cursor, connection, &engine, now, transaction)
+            }
+        }
+    }
+
+    /// Hands tasks to blocked callers; they are answered with the rest of the group.
+    func serve(
+        _ engine: inout Engine, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        try engine.serveWaiting(now: now, in: transaction) { caller, answer in deliver(answer, to: caller) }
+    }
+
+    /// A blocked call has its answer.
+    func deliver(_ answer: Answer, to caller: CallerID) {
+        guard let connection = connections[caller] else {
+            if case .handedOut(let tasks) = answer { lost += tasks.map { ($0.id, $0.token) } }
+            return
+        }
+        note(connection)
+        connection.blocked = nil
+        connection.mayHaveCommands = true
+        put(answer, connection)
+    }
+
+    /// Remembers where `connection` stood before this group changed it.
+    func note(_ connection: Connection) {
+        guard connection.notedIn != group.number else { return }
+        connection.notedIn = group.number
+        group.notes.append(ConnectionNote(connection))
+        begin(connection)
+    }
+
+    /// Gives `connection` room for replies; it will be flushed at the end of the round.
+    func begin(_ connection: Connection) {
+        connection.need = .nothing
+        guard connection.output.buffer.capacity == 0 else { return }
+        connection.output.buffer = spareBuffers.popLast() ?? ByteBufferAllocator().buffer(capacity: 4_096)
+        touched.append(connection)
+    }
+
+    /// Those with commands left come first in the next group, those that were not reached before the others.
+    private func settle(_ queue: [Connection]) {
+        guard group.isFull else { return }
+        var rest: [Connection] = []
+        for connection in queue where connection.canRun && connection.inbound.readableBytes > 0 {
+            guard !connection.isReady else { continue }
+            connection.isReady = true
+            connection.notedIn == group.number ? rest.append(connection) : ready.append(connection)
+        }
+        ready += rest
+    }
+}

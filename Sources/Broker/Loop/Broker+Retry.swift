@@ -1,0 +1,78 @@
+import MartletEngine
+import MartletProtocol
+import MartletStorage
+
+/// After a storage failure inside a group: nothing of it happened, so its commands run again one by one, each answered
+/// for itself.
+extension Broker {
+    func runOneByOne(_ queue: [Connection], _ now: Timestamp) {
+        for note in group.notes.reversed() { note.restore() }
+        var tried = 0
+        for connection in queue {
+            while tried < GroupLimits.commands, !connection.isClosed, let (command, cursor) = next(connection, now) {
+                tried += 1
+                runAlone(command, cursor, connection, now)
+            }
+            // The rest follows in the next group.
+            if connection.canRun, tried >= GroupLimits.commands { makeReady(connection) }
+        }
+    }
+
+    private func runAlone(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp) {
+        switch command.run {
+        case .local(let run):
+            begin(connection)
+            runLocal(run, cursor, connection)
+        case .read, .inspect:
+            begin(connection)
+            readAlone(command, cursor, connection, now)
+        case .write:
+            writeAlone(command, cursor, connection, now)
+        }
+    }
+
+    private func readAlone(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp) {
+        do throws(StorageError) {
+            try store.read { (engine, transaction) throws(StorageError) in
+                read(command, cursor, connection, engine, now, transaction)
+            }
+        } catch {
+            refuse(gate.failure(error), connection)
+            done(connection)
+        }
+    }
+
+    private func writeAlone(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp) {
+        guard let error = tryAlone(command, cursor, connection, now) else { return }
+        // What finishes work in hand may use the room that is kept for it.
+        let finishes = !command.flags.contains(.denyOutOfMemory) && !command.flags.contains(.handsOut)
+        if error.kind == .full, finishes, store.giveUpReserve() {
+            guard tryAlone(command, cursor, connection, now) != nil else { return }
+        }
+        gate.failed(error, store, now, logger)
+        guard next(connection, now) != nil else { return }
+        refuse(gate.failure(error), connection)
+        done(connection)
+    }
+
+    /// One command in a group of its own; the failure if it failed, everything as before it.
+    private func tryAlone(
+        _ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp
+    ) -> StorageError? {
+        group.begin()
+        note(connection)
+        do throws(StorageError) {
+            engineInstant = try store.write(
+                now: now,
+                { (engine, transaction) throws(StorageError) in
+                    try write(command, cursor, connection, &engine, now, transaction)
+                    try serve(&engine, now, transaction)
+                    return try engine.nextInstant(in: transaction)
+                })
+            return nil
+        } catch {
+            for note in group.notes.reversed() { note.restore() }
+            return error
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import Logging
+import MartletEngine
+import MartletProtocol
+import MartletStorage
+import NIOCore
+
+/// The owner of the engine and of every connection. Confined to one event loop; nothing in it is shared.
+///
+/// The way of a command: `received` (bytes into the connection's buffer) → `runGroup` (once per round of the event
+/// loop: reads on a snapshot, then all writes of the round in one transaction) → commit → `flush`.
+final class Broker {
+    let configuration: BrokerConfiguration
+    let loop: NIOIsolatedEventLoop
+    let store: TaskStore
+    let logger: Logger
+    let password: PasswordHash?
+    let table = CommandTable.all
+    var clock: BrokerClock
+    var gate = StorageGate()
+    var statistics = Statistics()
+
+    var connections: [CallerID: Connection] = [:]
+    var lastConnection: CallerID = 0
+    /// Connections with bytes to parse, in the order in which they came.
+    var ready: [Connection] = []
+    /// A group will run at the end of this round.
+    var isScheduled = false
+    var group = Group()
+    /// Spare output buffers, emptied.
+    var spareBuffers: [ByteBuffer] = []
+    /// Connections with something in `output`, and those whose paused state may have changed.
+    var touched: [Connection] = []
+    var totalInbound = 0
+    var totalExcess = 0
+
+    var timer: Scheduled<Void>?
+    var timerAt: Timestamp = .max
+    /// What the engine said it has to do next.
+    var engineInstant: Timestamp?
+    /// Blocked connections that are sent pushes, and the earliest push.
+    var keptAlive: [CallerID: Connection] = [:]
+    var nextPush: Timestamp = .max
+    var stalled: [CallerID: Connection] = [:]
+    var nextStallCheck: Timestamp = .max
+    /// Hand-outs that did not reach their client.
+    var lost: [(id: TaskID, token: Int64)] = []
+
+    var listener: (any Channel)?
+    var stopping: EventLoopPromise<Void>?
+    var isStopped = false
+    /// What the owner waits for when a client asks for a stop.
+    let stopRequested: EventLoopPromise<Void>
+    let startedAt: Timestamp
+
+    init(
+        configuration: BrokerConfiguration, loop: NIOIsolatedEventLoop, logger: Logger, password: PasswordHash?,
+        stopRequested: EventLoopPromise<Void>
+    ) throws(StorageError) {
+        self.stopRequested = stopRequested
+        self.configuration = configuration
+        (self.loop, self.logger, self.password) = (loop, logger, password)
+        clock = BrokerClock(BrokerClock.read())
+        startedAt = clock.now
+        var random = SystemRandomNumberGenerator()
+        store = try TaskStore(
+            directory: configuration.dataDirectory, options: TaskStoreOptions(maxBytes: configuration.maxBytes),
+            now: startedAt, seed: random.next())
+    }
+
+    /// It listens: what became due while it was away is done from now on.
+    func begin(_ listener: any Channel) {
+        self.listener = listener
+        runUpkeep()
+    }
+
+    /// Reads the clocks. Called once a group, so that all its commands have one time.
+    func readClock() -> Timestamp {
+        let jump = clock.advance(to: BrokerClock.read())
+        if jump != 0 { logger.warning("the clock was set; adopted", metadata: ["by_ms": "\(jump / 1_000)"]) }
+        return clock.now
+    }
+}
+
+/// The group that is running.
+struct Group {
+    /// Counts groups, so that a connection knows whether it was noted in this one.
+    var number = 0
+    var commands = 0
+    var bytes = 0
+    /// Something may have become due: a look at a task makes it happen first.
+    var mayBeDue = false
+    /// Where every connection that was changed stood before.
+    var notes: [ConnectionNote] = []
+
+    var isFull: Bool { commands >= GroupLimits.commands || bytes >= GroupLimits.bytes }
+
+    mutating func begin() {
+        number += 1
+        (commands, bytes) = (0, 0)
+        notes.removeAll(keepingCapacity: true)
+    }
+}
+
+/// What it takes to undo what a group did to a connection.
+struct ConnectionNote {
+    let connection: Connection
+    let readerIndex: Int
+    let parserMark: RequestParser.Mark
+    let outputEnd: Int
+    let handOuts: Int
+    let blocked: Connection.Blocked?
+    let isClosing: Bool
+
+    init(_ connection: Connection) {
+        self.connection = connection
+        readerIndex = connection.inbound.readerIndex
+        parserMark = connection.parser.mark
+        outputEnd = connection.output.buffer.writerIndex
+        handOuts = connection.handOuts.count
+        blocked = connection.blocked
+        isClosing = connection.isClosing
+    }
+
+    func restore() {
+        connection.inbound.moveReaderIndex(to: readerIndex)
+        connection.parser.rewind(to: parserMark)
+        connection.output.buffer.moveWriterIndex(to: outputEnd)
+        connection.handOuts.removeSubrange(handOuts...)
+        connection.blocked = blocked
+        connection.isClosing = isClosing
+    }
+}

@@ -1,0 +1,136 @@
+import MartletEngine
+import MartletProtocol
+import NIOCore
+
+/// One client. Confined to the event loop.
+final class Connection {
+    /// A blocked call and what is to be sent while it lasts.
+    struct Blocked {
+        /// Milliseconds between pushes; `nil`: none are sent.
+        var keepalive: Milliseconds?
+        /// When the next push is due.
+        var nextPush: Timestamp
+        /// Pushes sent so far.
+        var pushes: Int64 = 0
+    }
+
+    /// What the next command in the buffer needs.
+    enum Need {
+        case nothing
+        case reading
+        case writing
+    }
+
+    /// The engine knows the connection by it.
+    let id: CallerID
+    let address: String
+    let connectedAt: Timestamp
+    var context: ChannelHandlerContext?
+
+    /// Bytes that came and have not been used up.
+    var inbound = ByteBuffer()
+    var parser: RequestParser
+    /// Replies of the group that is running.
+    var output = ReplyWriter()
+    /// Handed to the socket and not yet taken by it.
+    var outstanding = 0
+    /// The largest flush among them: what a slow client is allowed to be receiving.
+    var largestFlush = 0
+
+    var need = Need.nothing
+    /// It stands in the queue of the next group.
+    var isReady = false
+    var blocked: Blocked?
+    /// `inbound` may hold whole commands that could not be run yet.
+    var mayHaveCommands = false
+    /// After the replies are out the connection ends; nothing more is parsed.
+    var isClosing = false
+    var isClosed = false
+    /// Socket reads are held back; one is owed if `owesRead`.
+    var isPaused = false
+    var owesRead = false
+    /// Bytes of `inbound` that count towards the total.
+    var countedInbound = 0
+    /// The group in which its state was last noted for going back.
+    var notedIn = 0
+    /// Hand-outs whose reply is in `output`.
+    var handOuts: [(id: TaskID, token: Int64)] = []
+    /// Bytes the socket had left at the last look for a stall; -1: no look is due.
+    var stalledAt = -1
+
+    var isAuthenticated: Bool { didSet { parser.isAuthenticated = isAuthenticated } }
+    /// What NEXT repeats.
+    var lastReserve: ReserveRequest?
+    var lastKeepalive: Milliseconds?
+    var name = Bytes()
+    var libraryName = Bytes()
+    var libraryVersion = Bytes()
+    var lastCommand: Command?
+    var lastActive: Timestamp
+
+    init(id: CallerID, address: String, now: Timestamp, isAuthenticated: Bool) {
+        (self.id, self.address, self.connectedAt, self.lastActive) = (id, address, now, now)
+        self.isAuthenticated = isAuthenticated
+        parser = RequestParser(isAuthenticated: isAuthenticated)
+    }
+
+    /// Whether more of its commands may be run now.
+    var canRun: Bool { blocked == nil && !isClosing && !isClosed && !isFull }
+
+    /// It does not read its replies: it gets no more until it does.
+    var isFull: Bool { outstanding + output.buffer.readableBytes > OutputLimits.connection }
+
+    /// What is queued for it beyond the one flush being sent.
+    var excess: Int { max(0, outstanding - largestFlush) }
+
+    /// How often a blocked call of it is kept alive: as asked for, else every 2 s for libraries that expect it.
+    var keepaliveInterval: Milliseconds? {
+        guard output.version == .three else { return nil }
+        if let lastKeepalive { return max(lastKeepalive, Self.shortestKeepalive) }
+        let expects = Self.keptAlive.contains { libraryName.starts(with: $0) }
+        return expects ? 2_000 : nil
+    }
+
+    static let shortestKeepalive: Milliseconds = 10
+    private static let keptAlive = [Array("redis-py".utf8), Array("martlet".utf8)]
+
+    /// Frees what an idle connection needs no more: bytes used up, and room that was only needed for them.
+    func compact() {
+        guard inbound.readableBytes > 0 else {
+            inbound = ByteBuffer()
+            return
+        }
+        if inbound.readableBytes * 4 < inbound.storageCapacity {
+            inbound = ByteBuffer(bytes: inbound.readableBytesView)
+        } else if inbound.readerIndex > 64 * 1024 {
+            inbound.discardReadBytes()
+        }
+    }
+}
+
+/// How much may wait to be read by clients.
+enum OutputLimits {
+    /// Past it a connection's commands are not run until it has read.
+    static let connection = 1024 * 1024
+    /// Over all connections, beyond the one flush each is being sent; past it the worst is dropped.
+    static let total = 64 * 1024 * 1024
+    /// A connection past its limit that reads nothing for so long is dropped.
+    static let stall: Milliseconds = 10_000
+}
+
+/// How much may wait to be parsed.
+enum InputLimits {
+    /// Reads stop while a connection that cannot run its commands holds so much.
+    static let idle = 64 * 1024
+    /// Over all connections; past it the largest is dropped.
+    static let total = 256 * 1024 * 1024
+}
+
+/// How much one group does before it is committed.
+enum GroupLimits {
+    static let commands = 2_000
+    /// Bytes of the requests that write.
+    static let bytes = 32 * 1024 * 1024
+    /// Entries of bookkeeping.
+    static let upkeep = 1_000
+}
