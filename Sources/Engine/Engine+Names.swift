@@ -28,6 +28,9 @@ extension Engine {
 
     func queue(_ number: UInt32) -> QueueState { queues[Int(number) - 1] }
 
+    // A queue's whole state is large: the hot path copies its name alone.
+    func queueName(_ number: UInt32) -> Bytes { queues[Int(number) - 1].name }
+
     /// The sequence of an id of this data directory; `nil` if it was not made here.
     func sequence(_ id: TaskID?) -> UInt64? {
         guard let id, broker.id(id.sequence) == id else { return nil }

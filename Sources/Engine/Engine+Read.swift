@@ -64,7 +64,7 @@ extension Engine {
         let left = shown.isEnded ? 0 : state.retries - state.attempt + (shown == .active ? 1 : 0)
         let isActive = shown == .active
         return TaskView(
-            id: id, queue: queue(task.queue).name, type: types.name(task.type), state: shown,
+            id: id, queue: queueName(task.queue), type: types.name(task.type), state: shown,
             priority: state.priority, attempt: state.attempt, retries: state.retries, retriesLeft: max(0, left),
             token: state.token == 0 ? nil : state.token, worker: isActive || shown == .completed ? state.worker : nil,
             enqueuedAt: task.created, runAt: state.runAt, startedAt: state.startedAt == 0 ? nil : state.startedAt,

@@ -95,7 +95,7 @@ extension Engine {
         addLease(sequence, Lease(
             token: started.token, deadline: started.deadline, queue: started.queue, worker: started.worker))
         return HandOut(
-            id: broker.id(sequence), queue: queue(task.queue).name, type: types.name(task.type), payload: payload,
+            id: broker.id(sequence), queue: queueName(task.queue), type: types.name(task.type), payload: payload,
             priority: started.priority, attempt: started.attempt, retries: started.retries, token: started.token,
             lease: started.lease, deadline: started.deadline, enqueuedAt: task.created, runAt: started.runAt,
             lastError: started.lastError)
@@ -153,7 +153,7 @@ extension Engine {
                 let (task, payload) = try taskWithPayload(name.sequence, transaction)
             else { continue }
             held.append(HandOut(
-                id: broker.id(name.sequence), queue: queue(task.queue).name, type: types.name(task.type),
+                id: broker.id(name.sequence), queue: queueName(task.queue), type: types.name(task.type),
                 payload: payload, priority: state.priority, attempt: state.attempt, retries: state.retries,
                 token: state.token, lease: state.lease, deadline: state.deadline, enqueuedAt: task.created,
                 runAt: state.runAt, lastError: state.lastError))

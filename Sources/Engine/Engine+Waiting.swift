@@ -32,7 +32,7 @@ extension Engine {
     private func firstToServe() -> (queue: UInt32, caller: CallerID)? {
         var first: (queue: UInt32, caller: CallerID, number: UInt64)?
         for queue in touched {
-            guard let waiting = room.first(of: self.queue(queue).name) else { continue }
+            guard let waiting = room.first(of: queueName(queue)) else { continue }
             if waiting.number < first?.number ?? .max { first = (queue, waiting.caller, waiting.number) }
         }
         return first.map { ($0.queue, $0.caller) }

@@ -93,7 +93,14 @@ struct StateRecord {
         record.uint32(type)
         record.uint8(state.rawValue)
         record.uint8(UInt8(priority))
-        for field in [attempt, retries, token, runAt, startedAt, deadline, lease, keep] { record.int64(field) }
+        record.int64(attempt)
+        record.int64(retries)
+        record.int64(token)
+        record.int64(runAt)
+        record.int64(startedAt)
+        record.int64(deadline)
+        record.int64(lease)
+        record.int64(keep)
         if let endedAt { record.int64(endedAt) }
         if let keepUntil { record.int64(keepUntil) }
         if let expiresAt { record.int64(expiresAt) }

@@ -10,8 +10,19 @@ public struct KeyBytes: Sendable {
 
     public init() {}
 
-    /// Appends an unsigned field: `T.bitWidth / 8` bytes.
-    public mutating func append<T: FixedWidthInteger & UnsignedInteger>(_ field: T) {
+    // One method for each width: a generic one is not specialised for other modules.
+
+    /// Appends an unsigned field of 1 byte.
+    public mutating func append(_ field: UInt8) { store(field) }
+    /// Appends an unsigned field of 2 bytes.
+    public mutating func append(_ field: UInt16) { store(field) }
+    /// Appends an unsigned field of 4 bytes.
+    public mutating func append(_ field: UInt32) { store(field) }
+    /// Appends an unsigned field of 8 bytes.
+    public mutating func append(_ field: UInt64) { store(field) }
+
+    @inline(__always)
+    private mutating func store<T: FixedWidthInteger & UnsignedInteger>(_ field: T) {
         let offset = count
         count += MemoryLayout<T>.size
         precondition(count <= Self.capacity, "a key has at most 32 bytes")
@@ -20,7 +31,7 @@ public struct KeyBytes: Sendable {
 
     /// Appends a signed field: 8 bytes, sign bit flipped.
     public mutating func append(_ field: Int64) {
-        append(UInt64(bitPattern: field) ^ (1 << 63))
+        store(UInt64(bitPattern: field) ^ (1 << 63))
     }
 
     /// Appends the bytes of another key.
@@ -78,8 +89,15 @@ public struct KeyReader {
 
     init(key: KeyBytes) { self.key = key }
 
-    /// The next unsigned field. Past the end it is 0.
-    public mutating func next<T: FixedWidthInteger & UnsignedInteger>(_ type: T.Type = T.self) -> T {
+    /// The next unsigned field of 1 byte. Past the end it is 0, as with the others.
+    public mutating func next(_ type: UInt8.Type = UInt8.self) -> UInt8 { load() }
+    /// The next unsigned field of 4 bytes.
+    public mutating func next(_ type: UInt32.Type = UInt32.self) -> UInt32 { load() }
+    /// The next unsigned field of 8 bytes.
+    public mutating func next(_ type: UInt64.Type = UInt64.self) -> UInt64 { load() }
+
+    @inline(__always)
+    private mutating func load<T: FixedWidthInteger & UnsignedInteger>() -> T {
         let start = offset
         offset += MemoryLayout<T>.size
         guard offset <= KeyBytes.capacity else { return 0 }
@@ -88,6 +106,6 @@ public struct KeyReader {
 
     /// The next signed field.
     public mutating func nextSigned() -> Int64 {
-        Int64(bitPattern: next(UInt64.self) ^ (1 << 63))
+        Int64(bitPattern: load() ^ (1 << 63))
     }
 }
