@@ -1,0 +1,173 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// Invents operations from small alphabets, so that the same queues, tokens and nonces meet again and again.
+struct Generator {
+    var random: SplitMix64
+    /// Operations that carried a nonce, to be sent again.
+    private var sent: [MartletEngine.Operation] = []
+    private var nonceCount = 0
+    private var nextCaller: CallerID = 1
+
+    static let queues = ["a", "aa", "é"].map { Bytes($0.utf8) }
+    static let names = ["w1", "w2", "w3"].map { Bytes($0.utf8) }
+
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
+
+    /// The next operation; `model` says which tasks and tokens there are.
+    mutating func operation(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
+        if random.chance(4), let again = sent.randomElement(using: &random) { return again.sentAgain(by: newCaller()) }
+        let operation = fresh(model, now)
+        guard operation.request != nil else { return operation }
+        sent.append(operation)
+        if sent.count > 12 { sent.removeFirst() }
+        return operation
+    }
+
+    private mutating func fresh(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
+        let crowded = model.tasks.values.count(where: \.isWaiting) > 60
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<22: return crowded ? .reserve(reserve()) : .add(add(now))
+        case 22..<26: return crowded ? .reserve(reserve()) : .addMany(addMany(now))
+        case 26..<48: return .reserve(reserve())
+        case 48..<58: return .acknowledge(acknowledge(model))
+        case 58..<61: return .acknowledgeMany(acknowledgeMany(model))
+        case 61..<74: return .fail(fail(model))
+        case 74..<80: return .release(release(model))
+        case 80..<86: return .touch(touch(model))
+        case 86..<93: return .get(GetRequest(id: anyID(model), payload: random.chance(50), history: random.chance(50)))
+        case 93..<96: return .result(anyID(model))
+        case 96..<99: return .queueInfo(random.chance(90) ? random.pick(Self.queues) : Bytes("none".utf8))
+        default: return .queueList
+        }
+    }
+
+    mutating func newCaller() -> CallerID {
+        nextCaller += 1
+        return nextCaller
+    }
+
+    /// A nonce in one of six operations; now and then one that other arguments were sent with.
+    private mutating func nonce() -> RequestNonce? {
+        guard random.chance(18) else { return nil }
+        if random.chance(8), let used = sent.randomElement(using: &random)?.request {
+            return RequestNonce(nonce: used.nonce, fingerprint: random.next())
+        }
+        nonceCount += 1
+        return RequestNonce(nonce: Bytes("n\(nonceCount)".utf8), fingerprint: random.next())
+    }
+}
+
+/// What producers send.
+extension Generator {
+    private mutating func add(_ now: Timestamp) -> AddRequest {
+        AddRequest(
+            queue: random.pick(Self.queues), type: random.pick(Self.names), payload: bytes(), options: options(now),
+            request: nonce(), full: random.chance(50))
+    }
+
+    private mutating func addMany(_ now: Timestamp) -> AddManyRequest {
+        let items = (0..<Int.random(in: 1...4, using: &random)).map { _ in
+            AddManyRequest.Item(type: random.pick(Self.names), payload: bytes())
+        }
+        return AddManyRequest(
+            queue: random.pick(Self.queues), items: items, options: options(now), request: nonce(),
+            full: random.chance(50))
+    }
+
+    private mutating func options(_ now: Timestamp) -> TaskOptions {
+        var options = TaskOptions()
+        options.priority = random.pick([nil, 1, 5, 5, 5, 10])
+        options.due = random.pick([
+            .now, .now, .now, .now, .after(0), .after(1), .after(50), .after(1_000), .at(now - 5), .at(now),
+            .at(now + 10),
+        ])
+        options.retries = random.pick([nil, 0, 1, 2, 5])
+        options.backoff = random.pick([
+            nil, .exponential(base: 10, cap: 35), .exponential(base: 1, cap: 1_000_000), .linear(step: 10, cap: 25),
+            .fixed(0), .fixed(30), .list([5, 0, 100]),
+        ])
+        options.lease = random.pick([nil, 1, 10, 10, 100, 5_000])
+        options.timeout = random.pick([nil, nil, nil, 5, 50, 300])
+        options.jitter = options.timeout == nil ? random.pick([nil, 0, 0, 100]) : 0
+        options.timeToLive = random.pick([nil, nil, nil, 1, 20, 200, 10_000])
+        options.keep = random.pick([nil, 0, 0, 10, 1_000])
+        return options
+    }
+
+    /// Short ones mostly; some too large to lie in the task's record, some large enough to be compressed.
+    mutating func bytes() -> Bytes {
+        let size =
+            random.chance(95) ? Int.random(in: 0...20, using: &random) : random.pick([2_048, 2_049, 5_000, 9_000])
+        let seed = UInt8.random(in: 0...255, using: &random)
+        return (0..<size).map { UInt8(truncatingIfNeeded: $0 / 7) &+ seed }
+    }
+}
+
+/// What workers send.
+extension Generator {
+    mutating func reserve() -> ReserveRequest {
+        let queues = (0..<random.pick([1, 1, 2, 3])).map { _ in random.pick(Self.queues) }
+        return ReserveRequest(
+            queues: queues, count: random.pick([1, 1, 1, 2, 5]), block: random.pick([.no, .no, .upTo(0), .upTo(20)]),
+            lease: random.pick([nil, nil, nil, 5, 200]), worker: random.pick([nil] + Self.names), request: nonce(),
+            caller: newCaller())
+    }
+
+    private mutating func acknowledge(_ model: Model) -> AcknowledgeRequest {
+        let target = target(model)
+        return AcknowledgeRequest(
+            id: target.id, token: target.token, result: random.chance(40) ? bytes() : nil, request: nonce(),
+            next: random.chance(30) ? reserve() : nil)
+    }
+
+    private mutating func acknowledgeMany(_ model: Model) -> AcknowledgeManyRequest {
+        let tasks = (0..<Int.random(in: 1...4, using: &random)).map { _ in target(model) }
+        return AcknowledgeManyRequest(tasks: tasks, request: nonce())
+    }
+
+    private mutating func fail(_ model: Model) -> FailRequest {
+        let target = target(model)
+        return FailRequest(
+            id: target.id, token: target.token, message: Bytes("broke".utf8),
+            kind: random.pick([nil, Bytes("net".utf8)]), trace: random.pick([nil, Bytes("at line 1".utf8)]),
+            next: random.pick([.backoff, .backoff, .backoff, .retry(0), .retry(40), .dead]), request: nonce())
+    }
+
+    private mutating func release(_ model: Model) -> ReleaseRequest {
+        let target = target(model)
+        return ReleaseRequest(
+            id: target.id, token: target.token, delay: random.pick([0, 0, 1, 30]),
+            priority: random.pick([nil, nil, 1, 10]),
+            request: nonce())
+    }
+
+    private mutating func touch(_ model: Model) -> TouchRequest {
+        let target = target(model)
+        return TouchRequest(
+            id: target.id, token: target.token, lease: random.pick([nil, nil, 1, 100, 60_000]),
+            progress: random.pick([nil, 0, 50, 100]), note: random.pick([nil, Bytes("half".utf8)]), request: nonce())
+    }
+
+    /// A leased task and its token mostly; else a token that is not its own, or any task at all.
+    private mutating func target(_ model: Model) -> (id: TaskID?, token: Int64) {
+        let leased = model.tasks.values.filter { $0.state == .active }.sorted { $0.id < $1.id }
+        let roll = Int.random(in: 0..<100, using: &random)
+        if roll < 80, let task = leased.randomElement(using: &random), let hold = task.hold {
+            return (task.id, roll < 74 ? hold.token : hold.token - 1)
+        }
+        let id = anyID(model)
+        let ended = id.flatMap { model.tasks[$0]?.endings.keys.sorted().randomElement(using: &random) }
+        return (id, ended ?? random.pick([0, -1, 1, model.newestToken, .max]))
+    }
+
+    /// Any task there is; now and then one that is not.
+    private mutating func anyID(_ model: Model) -> TaskID? {
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<2: nil
+        case 2..<5: TaskID(sequence: 1 << 40, check: 1)
+        case 5..<8: model.newestID
+        default: model.tasks.keys.sorted().randomElement(using: &random)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// TASK.ADD and TASK.MADD.
+extension Model {
+    mutating func add(_ request: AddRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
+        guard let id = Self.newIDs(answer).first else { return request.full ? .addedMany([]) : .ids([]) }
+        let task = insert(request, id, now)
+        return request.full ? .added(Added(task)) : .id(id)
+    }
+
+    mutating func addMany(_ request: AddManyRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
+        var tasks: [ModelTask] = []
+        for (item, id) in zip(request.items, Self.newIDs(answer)) {
+            let add = AddRequest(
+                queue: request.queue, type: item.type, payload: item.payload, options: request.options)
+            tasks.append(insert(add, id, now))
+        }
+        if tasks.count != request.items.count {
+            complaints.append("\(tasks.count) ids for \(request.items.count) tasks")
+        }
+        return request.full ? .addedMany(tasks.map(Added.init)) : .ids(tasks.map(\.id))
+    }
+
+    private mutating func insert(_ request: AddRequest, _ id: TaskID, _ now: Timestamp) -> ModelTask {
+        if let newestID, id <= newestID { complaints.append("id \(id) is not after \(newestID)") }
+        if TaskID(id.description) != id { complaints.append("id \(id) is not a UUID of version 7") }
+        newestID = id
+        let task = ModelTask(id: id, add: request, now: now)
+        tasks[id] = task
+        totals[request.queue, default: Totals()].added += 1
+        return task
+    }
+
+    /// The ids the broker chose; empty: it refused.
+    private static func newIDs(_ answer: Answer) -> [TaskID] {
+        switch answer {
+        case .id(let id): [id]
+        case .added(let task): [task.id]
+        case .ids(let ids): ids
+        case .addedMany(let tasks): tasks.map(\.id)
+        default: []
+        }
+    }
+}
+
+extension Added {
+    fileprivate init(_ task: ModelTask) {
+        self.init(id: task.id, state: task.state, created: true, runAt: task.runAt)
+    }
+}

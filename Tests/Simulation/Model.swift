@@ -1,0 +1,74 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// The contract once more, as naive as can be: every task in one dictionary, every question a walk over all of it.
+///
+/// It predicts every reply. What the contract leaves to the broker (a new id, a token, the jitter) it takes over from
+/// the reply and checks: ids and tokens rise strictly, jitter stays in its range; what does not is a `complaint`.
+/// A group that is given up is undone by copying the model back.
+struct Model {
+    var tasks: [TaskID: ModelTask] = [:]
+    var totals: [Bytes: Totals] = [:]
+    /// Contested hand-outs so far, per queue and priority, since the broker's start.
+    var contested: [Lanes: Int64] = [:]
+    /// Blocked callers, the longest waiting first.
+    var calls: [WaitingCall] = []
+    /// Callers whose blocked call was taken over, to be told so.
+    var dismissed: [CallerID] = []
+    var nonces: [Bytes: Remembered] = [:]
+    var newestID: TaskID?
+    var newestToken: Int64 = 0
+    /// What the engine chose that it must not choose.
+    var complaints: [String] = []
+
+    /// What QUEUE.INFO counts since the queue's beginning.
+    struct Totals {
+        var added: Int64 = 0
+        var completed: Int64 = 0
+        var failed: Int64 = 0
+    }
+
+    /// Where fresh tasks and retries compete.
+    struct Lanes: Hashable {
+        var queue: Bytes
+        var priority: Int
+    }
+}
+
+extension Model {
+    /// Runs one operation; `answer` is the engine's, for what the contract leaves open.
+    mutating func apply(_ operation: MartletEngine.Operation, now: Timestamp, answer: Answer) -> Outcome {
+        settle(now)
+        switch operation {
+        case .add(let request):
+            return remembering(request.request, now) { $0.add(request, now, answer) }
+        case .addMany(let request):
+            return remembering(request.request, now) { $0.addMany(request, now, answer) }
+        case .reserve(let request): return reserve(request, now, answer)
+        case .acknowledge(let request): return acknowledge(request, now, answer)
+        case .acknowledgeMany(let request):
+            return remembering(request.request, now) { $0.acknowledgeMany(request, now) }
+        case .fail(let request):
+            return remembering(request.request, now) { $0.fail(request, now, answer) }
+        case .release(let request): return remembering(request.request, now) { $0.release(request, now) }
+        case .touch(let request): return remembering(request.request, now) { $0.touch(request, now) }
+        case .get(let request): return view(request)
+        case .result(let id): return result(id)
+        case .queueInfo(let name): return queueInfo(name, now)
+        case .queueList: return .queues(queueList(now))
+        }
+    }
+
+    /// What a restart forgets: whatever lived in memory alone.
+    mutating func restart() {
+        contested = [:]
+        calls = []
+        dismissed = []
+    }
+
+    /// The next instant at which something is to be done.
+    var nextInstant: Timestamp? {
+        let tasks = tasks.values.compactMap(\.nextInstant)
+        return (tasks + calls.compactMap(\.deadline)).min()
+    }
+}

@@ -1,0 +1,114 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// One task as the model knows it: plain values, nothing derived, nothing indexed.
+struct ModelTask {
+    let id: TaskID
+    let queue: Bytes
+    let type: Bytes
+    let payload: Bytes
+    let retries: Int64
+    let backoff: Backoff
+    let jitter: Int64
+    let lease: Milliseconds
+    let timeout: Milliseconds?
+    /// When its time to live ends.
+    let expiresAt: Timestamp?
+    let keep: Milliseconds
+    let enqueuedAt: Timestamp
+
+    var priority: Int
+    var runAt: Timestamp
+    var attempt: Int64 = 0
+    var state: TaskState
+    /// The lease, while a worker has one.
+    var hold: Hold?
+    /// Of the latest attempt.
+    var token: Int64?
+    var worker: Bytes?
+    var startedAt: Timestamp?
+    var endedAt: Timestamp?
+    var result: Bytes?
+    var lastError: Bytes?
+    var errorKind: Bytes?
+    var progress: Int?
+    var note: Bytes?
+    var history: [Move] = []
+    /// What the ACK or FAIL that ended an attempt was answered, by the attempt's token.
+    var endings: [Int64: Outcome] = [:]
+
+    /// A worker's lease.
+    struct Hold: Equatable {
+        var token: Int64
+        var startedAt: Timestamp
+        var length: Milliseconds
+        var leaseEnd: Timestamp
+    }
+
+    init(id: TaskID, add: AddRequest, now: Timestamp) {
+        let options = add.options
+        self.id = id
+        queue = add.queue
+        type = add.type
+        payload = add.payload
+        retries = options.retries ?? TaskDefaults.retries
+        backoff = options.backoff ?? TaskDefaults.backoff
+        jitter = Int64(options.jitter ?? TaskDefaults.jitter)
+        lease = options.lease ?? TaskDefaults.lease
+        timeout = options.timeout
+        expiresAt = options.timeToLive.map { now + $0 }
+        keep = options.keep ?? TaskDefaults.keep
+        enqueuedAt = now
+        priority = options.priority ?? Limits.defaultPriority
+        switch options.due {
+        case .now: runAt = now
+        case .at(let time): runAt = max(time, now)
+        case .after(let delay): runAt = now + delay
+        }
+        state = runAt > now ? .scheduled : .pending
+        history = [Move(at: now, from: nil, to: state, attempt: 0, reason: "add")]
+    }
+}
+
+extension ModelTask {
+    /// Waits for a worker, now or later.
+    var isWaiting: Bool { state == .scheduled || state == .pending }
+
+    /// A task that was handed out before waits in the retry lane.
+    var isRetry: Bool { attempt > 0 }
+
+    /// When the attempt under way fails by itself.
+    var deadline: Timestamp? {
+        guard let hold else { return nil }
+        guard let timeout else { return hold.leaseEnd }
+        return min(hold.leaseEnd, hold.startedAt + timeout)
+    }
+
+    /// Whether `deadline` is the TIMEOUT's doing.
+    var timesOut: Bool {
+        guard let hold, let timeout else { return false }
+        return hold.startedAt + timeout <= hold.leaseEnd
+    }
+
+    /// Until when the record stays; DLQ tasks stay for ever.
+    var keepUntil: Timestamp? {
+        guard let endedAt, state != .dead else { return nil }
+        return endedAt + keep
+    }
+
+    /// The next instant at which something happens to it by itself.
+    var nextInstant: Timestamp? {
+        switch state {
+        case .scheduled: min(runAt, expiresAt ?? runAt)
+        case .pending: expiresAt
+        case .active: deadline
+        default: keepUntil
+        }
+    }
+
+    /// Whether hand-out order puts it before `other`, both due.
+    func isBefore(_ other: ModelTask) -> Bool {
+        if priority != other.priority { return priority > other.priority }
+        return runAt != other.runAt ? runAt < other.runAt : id < other.id
+    }
+}

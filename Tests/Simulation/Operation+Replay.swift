@@ -1,0 +1,32 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+extension MartletEngine.Operation {
+    /// The nonce it carries.
+    var request: RequestNonce? {
+        switch self {
+        case .add(let request): request.request
+        case .addMany(let request): request.request
+        case .reserve(let request): request.request
+        case .acknowledge(let request): request.request
+        case .acknowledgeMany(let request): request.request
+        case .fail(let request): request.request
+        case .release(let request): request.request
+        case .touch(let request): request.request
+        case .get, .result, .queueInfo, .queueList: nil
+        }
+    }
+
+    /// The same once more over another connection.
+    func sentAgain(by caller: CallerID) -> Self {
+        switch self {
+        case .reserve(var request):
+            request.caller = caller
+            return .reserve(request)
+        case .acknowledge(var request):
+            request.next?.caller = caller
+            return .acknowledge(request)
+        default: return self
+        }
+    }
+}

@@ -1,0 +1,113 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// An answer in a form that can be compared: what the model predicts, and what the engine said.
+enum Outcome: Equatable {
+    case ok
+    case refused(ErrorCode)
+    case id(TaskID)
+    case added(Added)
+    case ids([TaskID])
+    case addedMany([Added])
+    case handedOut([Delivery])
+    case blocked
+    /// `nil`: done.
+    case many([ErrorCode?])
+    case failed(Failure)
+    case touched(deadline: Timestamp, cancel: Bool)
+    case task(Sight)
+    case bytes(Bytes?)
+    case queue(QueueSight)
+    case queues([QueueSight])
+}
+
+/// What ADD … FULL tells.
+struct Added: Equatable {
+    var id: TaskID
+    var state: TaskState
+    var created: Bool
+    var runAt: Timestamp
+}
+
+/// A hand-out.
+struct Delivery: Equatable {
+    var id: TaskID
+    var queue: Bytes
+    var type: Bytes
+    var payload: Bytes
+    var priority: Int
+    var attempt: Int64
+    var retries: Int64
+    var token: Int64
+    var lease: Milliseconds
+    var deadline: Timestamp
+    var enqueuedAt: Timestamp
+    var runAt: Timestamp
+    var lastError: Bytes?
+}
+
+/// What FAIL tells.
+struct Failure: Equatable {
+    var state: TaskState
+    var attempt: Int64
+    var retriesLeft: Int64
+    var runAt: Timestamp?
+}
+
+/// What GET tells.
+struct Sight: Equatable {
+    var id: TaskID
+    var queue: Bytes
+    var type: Bytes
+    var state: TaskState
+    var priority: Int
+    var attempt: Int64
+    var retries: Int64
+    var retriesLeft: Int64
+    var token: Int64?
+    var worker: Bytes?
+    var enqueuedAt: Timestamp
+    var runAt: Timestamp
+    var startedAt: Timestamp?
+    var deadline: Timestamp?
+    var endedAt: Timestamp?
+    var lastError: Bytes?
+    var errorKind: Bytes?
+    var progress: Int?
+    var note: Bytes?
+    var cancel: Bool
+    var keepUntil: Timestamp?
+    var resultSize: Int?
+    var payloadSize: Int
+    var payload: Bytes?
+    var history: [Move]?
+}
+
+/// One line of a task's history.
+struct Move: Equatable {
+    var at: Timestamp
+    var from: TaskState?
+    var to: TaskState
+    var attempt: Int64
+    var reason: String
+    var kind: Bytes?
+    var message: Bytes?
+    var trace: Bytes?
+    var worker: Bytes?
+}
+
+/// What QUEUE.INFO tells.
+struct QueueSight: Equatable {
+    var name: Bytes
+    /// Tasks now in each state, in the order of the contract.
+    var counts: [TaskState: Int64]
+    var totalAdded: Int64
+    var totalCompleted: Int64
+    var totalFailed: Int64
+    var oldest: Milliseconds?
+    var paused = false
+    var draining = false
+    var retryShare: Int
+    var workers: Int
+    var lagging = false
+}

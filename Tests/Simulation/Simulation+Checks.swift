@@ -1,0 +1,96 @@
+internal import MartletEngine
+internal import MartletProtocol
+internal import MartletStorage
+
+/// Everything the engine knows against everything the model knows.
+extension Simulation {
+    /// GET with payload and history, and RESULT, of every task that is or recently was.
+    func compareTasks() {
+        write { engine, transaction throws(StorageError) in
+            for operation in self.lookUps() where self.finding == nil {
+                let answer = try engine.apply(operation, now: self.now, in: transaction)
+                self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
+            }
+        }
+    }
+
+    private func lookUps() -> [MartletEngine.Operation] {
+        known.flatMap { [.get(GetRequest(id: $0, payload: true, history: true)), .result($0)] } + [.queueList]
+    }
+
+    /// Lets the bookkeeping catch up; then tasks, counters, tables and the timer must agree.
+    func compareAll() {
+        var rounds = 0
+        while finding == nil, tick(limit: 1_000) > 0 {
+            rounds += 1
+            if rounds > 20 { return found("the bookkeeping never catches up") }
+        }
+        read { engine, transaction throws(StorageError) in
+            for operation in self.lookUps() where self.finding == nil {
+                let answer = try engine.answer(operation, now: self.now, in: transaction)
+                self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
+                if case .queues(let queues) = answer, queues.contains(where: \.lagging) { self.found("still lagging") }
+            }
+            let findings = try engine.validate(now: self.now, in: transaction)
+            if let first = findings.first { self.found("tables disagree: \(first)") }
+            self.compareTimer(try engine.nextInstant(in: transaction))
+        }
+    }
+
+    /// The timer is set for the next thing to do; it may also look after a task whose time to live ends while it runs.
+    private func compareTimer(_ next: Timestamp?) {
+        let running = model.tasks.values.filter { $0.state == .active }.compactMap(\.expiresAt).filter { $0 > now }
+        guard next != model.nextInstant, next != (running + [model.nextInstant ?? .max]).min() else { return }
+        found("timer: expected \(readable(model.nextInstant as Any)), got \(readable(next as Any))")
+    }
+
+    private func read(
+        _ body: (borrowing Engine, borrowing Transaction<Reading>) throws(StorageError) -> Void
+    ) {
+        guard finding == nil else { return }
+        do throws(StorageError) {
+            try store.read(body)
+        } catch {
+            found("reading failed: \(error)")
+        }
+    }
+
+    /// Workers finish everything: nothing may be left waiting or leased.
+    func drain() throws(SimulationFailure) {
+        note("drain")
+        for call in model.calls {
+            store.withEngine { $0.forget(caller: call.caller) }
+            model.forget(call.caller)
+        }
+        var rounds = 0
+        while finding == nil, let instant = unfinishedInstant() {
+            rounds += 1
+            if rounds > 20_000 { found("the queues never run dry") }
+            now = max(now, instant)
+            tick(limit: 1_000)
+            finishOne()
+        }
+        compareAll()
+        try report()
+    }
+
+    /// When the next unfinished task can be worked on or comes back; `nil`: all are finished.
+    private func unfinishedInstant() -> Timestamp? {
+        model.tasks.values.compactMap { task in
+            task.isWaiting ? min(task.runAt, task.expiresAt ?? task.runAt) : task.deadline
+        }.min()
+    }
+
+    private func finishOne() {
+        write { engine, transaction throws(StorageError) in
+            let reserve = MartletEngine.Operation.reserve(ReserveRequest(queues: Generator.queues, count: 10))
+            let answer = try engine.apply(reserve, now: self.now, in: transaction)
+            self.compare(self.model.apply(reserve, now: self.now, answer: answer), Outcome(answer))
+            guard case .handedOut(let tasks) = answer, !tasks.isEmpty else { return }
+            let done = AcknowledgeManyRequest(tasks: tasks.map { ($0.id, $0.token) })
+            let acknowledged = try engine.apply(.acknowledgeMany(done), now: self.now, in: transaction)
+            let expected = self.model.apply(.acknowledgeMany(done), now: self.now, answer: acknowledged)
+            self.compare(expected, Outcome(acknowledged))
+        }
+    }
+}

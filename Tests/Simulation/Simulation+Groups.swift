@@ -1,0 +1,98 @@
+internal import MartletEngine
+internal import MartletProtocol
+internal import MartletStorage
+
+/// A failure of the disk that is planted into a group.
+struct Fault {
+    /// The n-th storage call fails.
+    var call: Int
+    var code: Int32
+
+    /// A full map, a full disk, or a broken one.
+    static func invent(_ random: inout SplitMix64) -> Fault {
+        Fault(call: random.pick([1, 2, 3, 5, 8, 13, 21]), code: random.pick([-30_792, 28, 5]))
+    }
+}
+
+/// Groups: operations that share a transaction.
+extension Simulation {
+    /// Runs a few operations in one group, as the broker does, and compares every answer.
+    ///
+    /// With `crash` the group is given up at its end, with `fault` when the storage fails; then nothing of it may have
+    /// happened, in memory neither.
+    func runGroup(crash: Bool = false, fault: Fault? = nil) {
+        let count = Int.random(in: 1...6, using: &random)
+        note("group\(crash ? ", given up at its end" : "")\(fault.map { ", storage call \($0.call) fails" } ?? "")")
+        write(crash: crash, fault: fault) { engine, transaction throws(StorageError) in
+            for _ in 0..<count where self.finding == nil {
+                let operation = self.generator.operation(self.model, self.now)
+                self.note("\(readable(operation))")
+                let answer = try engine.apply(operation, now: self.now, in: transaction)
+                let expected = self.model.apply(operation, now: self.now, answer: answer)
+                self.compare(expected, Outcome(answer))
+            }
+        }
+    }
+
+    /// One group: `body`, then the blocked callers.
+    func write(
+        crash: Bool = false, fault: Fault? = nil,
+        _ body: (inout Engine, borrowing Transaction<Writing>) throws(StorageError) -> Void
+    ) {
+        let before = model
+        let failures = faults.failures
+        faults.failAt = fault?.call
+        faults.code = fault?.code ?? 0
+        do throws(StorageError) {
+            try store.write(now: now) { engine, transaction throws(StorageError) in
+                // Blocked callers are served from what the bookkeeping brought to light: with them it is not behind.
+                if !self.model.calls.isEmpty { _ = try engine.advance(to: self.now, limit: 10_000, in: transaction) }
+                try body(&engine, transaction)
+                try self.serveWaiting(&engine, transaction)
+                if crash { throw StorageError(.failed, "give the group up") }
+            }
+            known += model.tasks.keys.filter { before.tasks[$0] == nil }.sorted()
+        } catch {
+            model = before
+            if !crash, faults.failures == failures { found("storage failed unasked: \(error)") }
+            if finding == nil, faults.failures > failures { note("storage failed: \(error)") }
+        }
+        faults.failAt = nil
+        if known.count > 200 { known.removeAll { model.tasks[$0] == nil } }
+    }
+
+    private func serveWaiting(
+        _ engine: inout Engine, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        var delivered: [CallerID: Answer] = [:]
+        var twice: CallerID?
+        try engine.serveWaiting(now: now, in: transaction) { caller, answer in
+            if delivered.updateValue(answer, forKey: caller) != nil { twice = caller }
+        }
+        guard finding == nil else { return }
+        if let twice { found("caller \(twice) was answered twice") }
+        compare(model.serveWaiting(now, delivered), delivered.mapValues(Outcome.init))
+        if engine.waitingCallers != model.calls.map(\.caller) {
+            found("waiting callers: expected \(model.calls.map(\.caller)), got \(engine.waitingCallers)")
+        }
+    }
+
+    private func compare(_ expected: [CallerID: Outcome], _ observed: [CallerID: Outcome]) {
+        for caller in Set(expected.keys).union(observed.keys).sorted() {
+            operations += 1
+            note("served: caller \(caller)")
+            guard let expected = expected[caller], let observed = observed[caller] else {
+                let (left, right) = (readable(expected[caller] as Any), readable(observed[caller] as Any))
+                return found("caller \(caller): expected \(left), got \(right)")
+            }
+            compare(expected, observed)
+        }
+    }
+
+    /// Compares one answer, and takes the model's complaints over.
+    func compare(_ expected: Outcome, _ observed: Outcome) {
+        operations += 1
+        if let complaint = model.complaints.first { found(complaint) }
+        if let finding = expected.difference(from: observed) { found(finding) }
+    }
+}
