@@ -41,6 +41,9 @@ public struct RequestParser: Sendable {
     var skipping = false
     /// An inline command's arguments, unquoted.
     var inline: ByteBuffer?
+    /// The request in hand is done with. It is forgotten only when the next one is looked for, because until then
+    /// somebody may share its ranges, and emptying shared ranges would copy them.
+    private var isFinished = false
 
     public init(limits: RequestLimits = .init(), isAuthenticated: Bool = true) {
         self.limits = limits
@@ -55,6 +58,7 @@ public struct RequestParser: Sendable {
 
     /// Looks for the next request. Moves the reader index only over bytes that belong to no request that is kept.
     public mutating func next(in buffer: inout ByteBuffer) -> Outcome {
+        if isFinished { reset() }
         while true {
             let step = scan(buffer.readableBytesUInt8Span)
             if skipping, step != .done {
@@ -67,7 +71,7 @@ public struct RequestParser: Sendable {
             case .failed(let violation): return .invalid(violation)
             case .nothing:
                 buffer.moveReaderIndex(forwardBy: position)
-                advance()
+                reset()
             }
         }
     }
@@ -77,10 +81,16 @@ public struct RequestParser: Sendable {
         Request(buffer: inline ?? buffer, ranges: ranges)
     }
 
-    /// Forgets the request in hand; the next one begins at the reader index.
+    /// The request in hand is done with; the next one begins at the reader index.
     public mutating func advance() {
+        isFinished = true
         // A million ranges are 8 MiB: not kept for the next request.
-        ranges.removeAll(keepingCapacity: ranges.capacity <= 1_024)
+        if ranges.capacity > 1_024 { ranges = [] }
+    }
+
+    private mutating func reset() {
+        isFinished = false
+        ranges.removeAll(keepingCapacity: true)
         position = 0
         scanned = 0
         remaining = -1
@@ -90,11 +100,11 @@ public struct RequestParser: Sendable {
     }
 
     /// A mark to go back to, with the reader index of the same moment.
-    public var mark: Mark { Mark(skipping: skipping, remaining: remaining, body: body) }
+    public var mark: Mark { Mark(skipping: skipping && !isFinished, remaining: remaining, body: body) }
 
     /// Goes back to `mark`; the buffer's reader index has been set back to where it was then.
     public mutating func rewind(to mark: Mark) {
-        advance()
+        reset()
         // A request that is kept is simply read again from its first byte; of a skipped one that byte is gone.
         guard mark.skipping else { return }
         (skipping, remaining, body) = (true, mark.remaining, mark.body)
