@@ -5,6 +5,9 @@ internal import MartletProtocol
 extension Model {
     /// Lets everything due by `now` happen, each thing at its own instant.
     mutating func settle(_ now: Timestamp) {
+        // Nothing becomes due at the very instant at which it is done.
+        guard settledTo != now else { return }
+        settledTo = now
         for id in tasks.keys {
             while let next = tasks[id]?.nextInstant, next <= now { happen(id, at: next) }
         }

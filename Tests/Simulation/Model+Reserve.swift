@@ -145,6 +145,7 @@ extension Model {
         task.state = .pending
         task.history.removeLast()
         tasks[id] = task
+        settledTo = nil
         settle(now)
     }
 }

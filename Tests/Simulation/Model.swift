@@ -18,6 +18,8 @@ struct Model {
     var nonces: [Bytes: Remembered] = [:]
     var newestID: TaskID?
     var newestToken: Int64 = 0
+    /// Everything due by then has happened.
+    var settledTo: Timestamp?
     /// What the engine chose that it must not choose.
     var complaints: [String] = []
 

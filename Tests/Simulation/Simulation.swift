@@ -19,7 +19,7 @@ public final class Simulation {
     /// Every task that was added, and what of it the caller still asks about.
     var known: [TaskID] = []
     var step = 0
-    var log: [String] = []
+    var log: [() -> String] = []
     /// The first difference that was found.
     var finding: String?
     /// How many operations were compared.
@@ -79,12 +79,13 @@ public final class Simulation {
     func report() throws(SimulationFailure) {
         guard let finding else { return }
         close()
-        throw SimulationFailure(seed: seed, step: step, finding: finding, lastSteps: log)
+        throw SimulationFailure(seed: seed, step: step, finding: finding, lastSteps: log.map { $0() })
     }
 
     /// Remembers what was done, for the report.
-    func note(_ text: @autoclosure () -> String) {
-        log.append("\(step) at \(now): \(text())")
+    func note(_ text: @escaping @autoclosure () -> String) {
+        let (step, now) = (step, now)
+        log.append { "\(step) at \(now): \(text())" }
         if log.count > 25 { log.removeFirst() }
     }
 
