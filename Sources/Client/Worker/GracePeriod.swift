@@ -1,0 +1,27 @@
+import Synchronization
+
+/// The time between the order to stop and the end of patience.
+final class GracePeriod: Sendable {
+    private let crew: Crew
+    private let length: Duration
+    private let timer = Mutex<Task<Void, Never>?>(nil)
+
+    init(crew: Crew, length: Duration) {
+        self.crew = crew
+        self.length = length
+    }
+
+    /// Stops the taking of tasks; when the time is over what still runs is given up. Later calls do nothing.
+    func begin() {
+        guard crew.stop() else { return }
+        let (crew, length) = (crew, length)
+        // Ended by `end()`, when there is nothing left to give up.
+        let task = Task {
+            do { try await Task.sleep(for: length) } catch { return }
+            crew.abandonRunning()
+        }
+        timer.withLock { $0 = task }
+    }
+
+    func end() { timer.withLock { $0?.cancel() } }
+}
