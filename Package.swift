@@ -68,6 +68,7 @@ let package = Package(
             name: "summarizer",
             dependencies: [
                 "MartletClient", logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/Summarizer", swiftSettings: safe),
