@@ -84,10 +84,12 @@ extension Engine {
     ) throws(StorageError) {
         if let lease = leases[sequence], lease.deadline <= now { try endLease(sequence, now, transaction) }
         guard leases[sequence] == nil, timerBound <= now else { return }
-        if let ended = try state(sequence, .ended, transaction) {
-            if let keepUntil = ended.keepUntil, keepUntil <= now { try removeEnded(sequence, transaction) }
-        } else if let at = try task(sequence, transaction)?.expiresAt, at <= now {
+        // What ends here may have been kept long enough, too.
+        if let at = try task(sequence, transaction)?.expiresAt, at <= now {
             try expire(sequence, at: at, now, transaction)
+        }
+        if let keepUntil = try state(sequence, .ended, transaction)?.keepUntil, keepUntil <= now {
+            try removeEnded(sequence, transaction)
         }
     }
 

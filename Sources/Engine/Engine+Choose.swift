@@ -40,6 +40,10 @@ extension Engine {
                 if let only = fresh ?? retry { return only }
                 continue
             }
+            // A head whose time to live is over competes no more, although the bookkeeping has not come to it.
+            if timerBound <= now, try expire([fresh, retry], now, transaction) {
+                return try candidate(queue, now, transaction)
+            }
             let state = self.queue(queue)
             let turn = state.contested[priority - 1] + 1
             var chosen = Self.retryTurn(turn, share: Int64(state.retryShare)) ? retry : fresh
@@ -47,6 +51,19 @@ extension Engine {
             return chosen
         }
         return nil
+    }
+
+    /// Ends those of the tasks whose time to live is over; whether there were any.
+    private mutating func expire(
+        _ heads: [Candidate], _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        var any = false
+        for head in heads {
+            guard let expiresAt = try task(head.key.sequence, transaction)?.expiresAt, expiresAt <= now else { continue }
+            try expireWaiting(head.key, head.flags, at: expiresAt, now, transaction)
+            any = true
+        }
+        return any
     }
 
     /// Whether contested hand-out `turn` (from 1) goes to the retry lane: iff ⌊turn·share/100⌋ > ⌊(turn−1)·share/100⌋.

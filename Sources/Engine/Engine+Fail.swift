@@ -25,7 +25,7 @@ extension Engine {
         switch try hold(request.id, request.token, now, transaction) {
         case .lost(let sequence, let refusal):
             let first = try failed(sequence, by: request.token, transaction)
-            return first.map(Answer.failed) ?? .refused(refusal)
+            return first.map { remember(request.request, .failed($0)) } ?? .refused(refusal)
         case .held(let sequence):
             let failure = Failure(
                 reason: .fail, message: Self.cut(request.message, Limits.failureMessage), kind: request.kind,

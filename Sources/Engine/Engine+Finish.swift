@@ -171,12 +171,16 @@ extension Engine {
     public mutating func undo(
         handOut id: TaskID, token: Int64, now: Timestamp, in transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        guard let sequence = sequence(id), leases[sequence]?.token == token,
-            var state = try takeActive(sequence, transaction)
-        else { return }
+        guard let sequence = sequence(id) else { return }
+        try settle(sequence, now, transaction)
+        guard leases[sequence]?.token == token, var state = try takeActive(sequence, transaction) else { return }
         count(state.queue, .active, .release)
         state.attempt -= 1
         state.state = .pending
         try waitAgain(sequence, state, isLater: false, transaction)
+        // Its time to live may have ended while it was out: then the timer fired in vain.
+        guard let expiresAt = state.expiresAt, expiresAt <= now else { return }
+        try setTimer(expiresAt, .timeToLive, sequence, state.queue, transaction)
+        try settle(sequence, now, transaction)
     }
 }
