@@ -73,7 +73,8 @@ let package = Package(
             ],
             path: "Examples/Summarizer", swiftSettings: safe),
         .executableTarget(
-            name: "engine-bench", dependencies: ["MartletEngine", "MartletProtocol", "MartletStorage"], path: "Benchmarks/Engine",
+            name: "engine-bench", dependencies: ["MartletEngine", "MartletProtocol", "MartletStorage"],
+            path: "Benchmarks/Engine",
             swiftSettings: house),
         .target(
             name: "MartletSimulation", dependencies: ["MartletEngine", "MartletStorage", "MartletProtocol"],
@@ -93,7 +94,8 @@ let package = Package(
             name: "ClientTests", dependencies: ["MartletClient", "MartletProtocol", nio, nioPosix, lifecycle],
             swiftSettings: house),
         .testTarget(
-            name: "BenchTests", dependencies: ["MartletBench", "MartletProtocol"], swiftSettings: house),
+            name: "BenchTests", dependencies: ["MartletBench", "MartletBroker", "MartletProtocol", logging],
+            swiftSettings: house),
         .testTarget(name: "TidyTests", swiftSettings: house),
     ]
 )
