@@ -33,17 +33,17 @@ extension Engine {
     private mutating func candidate(
         _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
-        for priority in stride(from: 10, through: 1, by: -1) {
+        var priority = 10
+        while priority >= 1 {
             let fresh = try head(queue, .init(priority: priority, lane: .fresh), now, transaction)
             let retry = try head(queue, .init(priority: priority, lane: .retry), now, transaction)
             guard let fresh, let retry else {
                 if let only = fresh ?? retry { return only }
+                priority -= 1
                 continue
             }
             // A head whose time to live is over competes no more, although the bookkeeping has not come to it.
-            if timerBound <= now, try expire([fresh, retry], now, transaction) {
-                return try candidate(queue, now, transaction)
-            }
+            if timerBound <= now, try expire([fresh, retry], now, transaction) { continue }
             let state = self.queue(queue)
             let turn = state.contested[priority - 1] + 1
             var chosen = Self.retryTurn(turn, share: Int64(state.retryShare)) ? retry : fresh
