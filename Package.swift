@@ -88,7 +88,8 @@ let package = Package(
             swiftSettings: house),
         .testTarget(name: "SimulationTests", dependencies: ["MartletSimulation"], swiftSettings: house),
         .testTarget(
-            name: "BrokerTests", dependencies: ["MartletBroker", "MartletClient", "MartletProtocol", nio, nioPosix],
+            name: "BrokerTests",
+            dependencies: ["MartletBroker", "MartletClient", "MartletProtocol", nio, nioPosix, logging],
             swiftSettings: house),
         .testTarget(
             name: "ClientTests", dependencies: ["MartletClient", "MartletProtocol", nio, nioPosix, lifecycle],

@@ -39,6 +39,7 @@ extension Broker {
         guard let context = connection.context else { return }
         let bytes = buffer.readableBytes
         statistics.outputBytes += Int64(bytes)
+        connection.handedOver += bytes
         setOutstanding(connection, connection.outstanding + bytes, largest: max(connection.largestFlush, bytes))
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolatedUnsafeUnchecked().whenComplete { result in

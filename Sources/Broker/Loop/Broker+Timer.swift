@@ -109,28 +109,28 @@ extension Broker {
     func watch(_ connection: Connection) {
         guard stalled[connection.id] == nil else { return }
         stalled[connection.id] = connection
-        connection.stalledAt = waiting(connection)
-        nextStallCheck = min(nextStallCheck, clock.now + OutputLimits.stall)
+        connection.takenAtLastLook = taken(connection)
+        nextStallCheck = min(nextStallCheck, clock.now + configuration.stallMilliseconds)
         rearmTimer()
     }
 
     private func checkStalls(_ now: Timestamp) {
         nextStallCheck = .max
         for connection in stalled.values {
-            let waiting = waiting(connection)
-            if waiting >= connection.stalledAt {
-                drop(connection, "it has read nothing for \(OutputLimits.stall) ms")
+            let taken = taken(connection)
+            if taken == connection.takenAtLastLook {
+                drop(connection, "it has read nothing for \(configuration.stallMilliseconds) ms")
                 stalled[connection.id] = nil
             } else {
-                connection.stalledAt = waiting
-                nextStallCheck = now + OutputLimits.stall
+                connection.takenAtLastLook = taken
+                nextStallCheck = now + configuration.stallMilliseconds
             }
         }
     }
 
-    /// Bytes the socket has not taken yet.
-    private func waiting(_ connection: Connection) -> Int {
+    /// Bytes the socket has taken, ever.
+    private func taken(_ connection: Connection) -> Int {
         let buffered = try? connection.context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
-        return buffered ?? connection.outstanding
+        return connection.handedOver - (buffered ?? connection.outstanding)
     }
 }

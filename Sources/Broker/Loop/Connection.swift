@@ -55,8 +55,10 @@ final class Connection {
     var notedIn = 0
     /// Hand-outs whose reply is in `output`.
     var handOuts: [(id: TaskID, token: Int64)] = []
-    /// Bytes the socket had left at the last look for a stall; -1: no look is due.
-    var stalledAt = -1
+    /// Bytes handed to the socket, ever.
+    var handedOver = 0
+    /// How many of them it had taken at the last look for a stall.
+    var takenAtLastLook = 0
 
     var isAuthenticated: Bool { didSet { parser.isAuthenticated = isAuthenticated } }
     /// What NEXT repeats.
@@ -114,8 +116,6 @@ enum OutputLimits {
     static let connection = 1024 * 1024
     /// Over all connections, beyond the one flush each is being sent; past it the worst is dropped.
     static let total = 64 * 1024 * 1024
-    /// A connection past its limit that reads nothing for so long is dropped.
-    static let stall: Milliseconds = 10_000
 }
 
 /// How much may wait to be parsed.

@@ -12,6 +12,8 @@ public struct BrokerConfiguration: Sendable {
     public var maxBytes = 1 << 40
     public var maxClients = 10_000
     public var logLevel = Logger.Level.info
+    /// How long a client past its output limit may read nothing before it is dropped, in milliseconds.
+    public var stallMilliseconds: Int64 = 10_000
 
     public init() {}
 }
