@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MartletBroker
+import MartletBroker
 
 @Suite struct BrokerClockTests {
     static let second: Int64 = 1_000_000

@@ -1,7 +1,7 @@
 import MartletProtocol
 import Testing
 
-@testable import MartletBroker
+import MartletBroker
 
 @Suite(.timeLimit(.minutes(1)))
 struct InspectionTests {

@@ -1,15 +1,15 @@
-import MartletProtocol
+package import MartletProtocol
 
 /// A pattern as Redis' KEYS has it: `*`, `?`, `[a-c]`, `[^x]`, `\` before a byte that stands for itself.
-struct Glob {
+package struct Glob {
     /// The longest pattern that is tried; a longer one matches nothing.
     static let longest = 1_024
     let pattern: Bytes
 
-    init(_ pattern: Bytes) { self.pattern = pattern }
+    package init(_ pattern: Bytes) { self.pattern = pattern }
 
     /// Steps back to the last `*` only, so time is at most pattern times text.
-    func matches(_ text: Bytes) -> Bool {
+    package func matches(_ text: Bytes) -> Bool {
         guard pattern.count <= Self.longest else { return false }
         var (at, position) = (0, 0)
         var star: (at: Int, position: Int)?

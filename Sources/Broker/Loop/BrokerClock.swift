@@ -1,15 +1,19 @@
 import Glibc
-import MartletProtocol
+package import MartletProtocol
 
 /// What the broker calls now: the wall clock at start, carried on by a clock that runs evenly and through suspension.
 ///
 /// When the wall clock is later found elsewhere, the broker's follows it slowly: it runs at most 10 % faster or slower.
 /// A wall clock that is more than an hour off is adopted at once. Between adoptions time never goes back.
-struct BrokerClock {
+package struct BrokerClock {
     /// Both clocks, in microseconds.
-    struct Reading: Hashable {
-        var wall: Int64
-        var boot: Int64
+    package struct Reading: Hashable {
+        package var wall: Int64
+        package var boot: Int64
+
+        package init(wall: Int64, boot: Int64) {
+            (self.wall, self.boot) = (wall, boot)
+        }
     }
 
     /// Past it a step is adopted, in microseconds.
@@ -18,17 +22,17 @@ struct BrokerClock {
     private var last: Reading
     private var current: Int64
 
-    init(_ reading: Reading) {
+    package init(_ reading: Reading) {
         last = reading
         current = reading.wall
     }
 
     /// Unix microseconds.
-    var microseconds: Int64 { current }
-    var now: Timestamp { current / 1_000 }
+    package var microseconds: Int64 { current }
+    package var now: Timestamp { current / 1_000 }
 
     /// Carries time on to `reading`; returns by how many microseconds it had to jump, 0 nearly always.
-    mutating func advance(to reading: Reading) -> Int64 {
+    package mutating func advance(to reading: Reading) -> Int64 {
         let elapsed = max(0, reading.boot - last.boot)
         last = reading
         let even = current + elapsed
@@ -43,7 +47,7 @@ struct BrokerClock {
     }
 
     /// Reads both clocks.
-    static func read() -> Reading {
+    package static func read() -> Reading {
         Reading(wall: read(CLOCK_REALTIME), boot: read(CLOCK_BOOTTIME))
     }
 
