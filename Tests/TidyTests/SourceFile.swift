@@ -22,13 +22,13 @@ enum Repository {
 
     /// Every Swift file of the project.
     static var swiftFiles: [SourceFile] {
-        ["Sources", "Tests", "Examples"].flatMap { files(below: $0) { $0.hasSuffix(".swift") } }
+        ["Sources", "Tests", "Examples", "Benchmarks"].flatMap { files(below: $0) { $0.hasSuffix(".swift") } }
     }
 
     /// Every text file of the project that people write.
     static var textFiles: [SourceFile] {
         let endings = [".swift", ".py", ".md", ".sh", ".c", ".h", ".json", ".txt"]
-        let folders = ["Sources", "Tests", "Examples", "docs", "tools"]
+        let folders = ["Sources", "Tests", "Examples", "Benchmarks", "docs", "tools"]
         let inFolders = folders.flatMap { folder in
             files(below: folder) { name in folder == "tools" || endings.contains { name.hasSuffix($0) } }
         }
