@@ -61,7 +61,7 @@ extension Broker {
     }
 
     private func runWrites(_ queue: [Connection], _ now: Timestamp) {
-        gate.look(store, now, logger)
+        group.byteLimit = gate.look(store, now, logger)
         do throws(StorageError) {
             engineInstant = try store.write(
                 now: now,

@@ -87,16 +87,17 @@ struct Group {
     var number = 0
     var commands = 0
     var bytes = 0
+    var byteLimit = GroupLimits.bytes
     /// Something may have become due: a look at a task makes it happen first.
     var mayBeDue = false
     /// Where every connection that was changed stood before.
     var notes: [ConnectionNote] = []
 
-    var isFull: Bool { commands >= GroupLimits.commands || bytes >= GroupLimits.bytes }
+    var isFull: Bool { commands >= GroupLimits.commands || bytes >= byteLimit }
 
     mutating func begin() {
         number += 1
-        (commands, bytes) = (0, 0)
+        (commands, bytes, byteLimit) = (0, 0, GroupLimits.bytes)
         notes.removeAll(keepingCapacity: true)
     }
 }

@@ -8,6 +8,9 @@ struct StorageGate {
     /// How often room is looked at, in milliseconds.
     private static let interval: Milliseconds = 100
 
+    /// Bytes of requests a group may always take.
+    private static let smallestGroup = 64 * 1024
+
     private var level = SpaceLevel.ample
     private var nextLook = Timestamp.min
     /// The disk was found full: what needs room is not tried before.
@@ -18,10 +21,19 @@ struct StorageGate {
     /// Nothing is in the way of writing.
     var isOpen: Bool { readOnly == nil && level == .ample }
 
-    /// Looks how much room there is, now and then.
-    mutating func look(_ store: TaskStore, _ now: Timestamp, _ logger: Logger) {
-        guard readOnly == nil, nextLook <= now || nextLook > now + Self.interval else { return }
-        nextLook = now + Self.interval
+    /// Looks how much room there is: now and then, and before every group while the data file is nearly full.
+    /// - Returns: how many bytes of requests the next group may take, so that it does not run through what is kept back.
+    mutating func look(_ store: TaskStore, _ now: Timestamp, _ logger: Logger) -> Int {
+        let usage = store.usage
+        let share = max(Self.smallestGroup, (usage.capacity - usage.used) / 8)
+        if readOnly == nil, nextLook <= now || nextLook > now + Self.interval || share < GroupLimits.bytes {
+            nextLook = now + Self.interval
+            lookAgain(store, logger)
+        }
+        return min(share, GroupLimits.bytes)
+    }
+
+    private mutating func lookAgain(_ store: TaskStore, _ logger: Logger) {
         let before = level
         level = store.spaceLevel()
         guard level != before else { return }

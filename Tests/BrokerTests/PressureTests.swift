@@ -1,0 +1,66 @@
+import MartletBroker
+import MartletProtocol
+import Testing
+
+@Suite(.timeLimit(.minutes(2)))
+struct PressureTests {
+    @Test func `a client that never reads is dropped, and others do not notice`() async throws {
+        try await withBroker({ $0.stallMilliseconds = 300 }) { broker in
+            let (deaf, other) = (try broker.connect(), try broker.connect())
+            let id = try #require(try other.call("TASK.ADD", "q", "t", String(repeating: "x", count: 1 << 20)).text)
+            try deaf.send(Array(repeatElement(RawClient.encode(["TASK.GET", id, "PAYLOAD"]), count: 2_000).joined()))
+            var dropped = false
+            while !dropped {
+                dropped = try other.call("INFO", "stats").text?.contains("dropped_clients:1\r\n") == true
+            }
+            #expect(try other.call("PING") == .simple("PONG"))
+        }
+    }
+
+    @Test func `a slow reader gets every byte`() async throws {
+        try await withBroker { broker in
+            let client = try broker.connect()
+            let payload = String(repeating: "x", count: 1 << 20)
+            let id = try #require(try client.call("TASK.ADD", "q", "t", payload).text)
+            for _ in 0..<40 { try client.send(["TASK.GET", id, "PAYLOAD"]) }
+            for _ in 0..<40 { #expect(try client.reply()["payload"]?.bytes?.count == 1 << 20) }
+        }
+    }
+
+    @Test func `a full data file refuses adds, lets work finish, and takes adds again`() async throws {
+        try await withBroker({ $0.maxBytes = 8 << 20 }) { broker in
+            let client = try broker.connect()
+            // Random, so that it does not shrink on the disk.
+            let payload = String(decoding: (0..<64 * 1024).map { _ in UInt8.random(in: 33...126) }, as: UTF8.self)
+            var refusal: String?
+            for _ in 0..<1_000 where refusal == nil {
+                refusal = try client.call("TASK.ADD", "q", "t", payload, "KEEP", "0").errorLine
+            }
+            #expect(refusal?.hasPrefix("DISKFULL ") == true)
+            let waiting = try #require(try client.call("ZCARD", "@queue:q:pending").integer)
+            var done: Int64 = 0
+            while let task = try client.call("TASK.RESERVE", "1", "q").elements?.first {
+                let reply = try client.call("TASK.ACK", task["id"]?.word ?? "", task["token"]?.word ?? "")
+                try #require(reply == .simple("OK"))
+                done += 1
+            }
+            #expect(done == waiting, "nothing that was accepted is lost, nothing refused is there")
+            while let error = try client.call("TASK.ADD", "q", "t", payload).errorLine {
+                #expect(error.hasPrefix("DISKFULL "))
+            }
+        }
+    }
+
+    @Test func `unfinished requests cost what was sent, not what they announce`() async throws {
+        try await withBroker { broker in
+            let hostile = try (0..<50).map { _ in try broker.connect() }
+            for client in hostile { try client.send("*1048576\r\n$4\r\nPING\r\n$536870912\r\n") }
+            let client = try broker.connect()
+            #expect(try client.call("INFO", "clients").text?.contains("connected_clients:51\r\n") == true)
+            let held = try #require(
+                try client.call("INFO", "clients").text?.split(separator: "client_input_bytes:").last?
+                    .prefix { $0.isNumber })
+            #expect(try #require(Int(held)) < 10_000)
+        }
+    }
+}
