@@ -1,6 +1,5 @@
-import Testing
-
 import MartletBroker
+import Testing
 
 @Suite struct BrokerClockTests {
     static let second: Int64 = 1_000_000
