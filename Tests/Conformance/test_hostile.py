@@ -1,0 +1,95 @@
+"""Clients that misbehave, and what the others notice."""
+
+import os
+import socket
+import time
+
+from wire import encode
+
+
+def pings(client, seconds):
+    """Round trips of a well-behaved client, in milliseconds."""
+    times, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        started = time.perf_counter()
+        assert client("PING") == "PONG"
+        times.append((time.perf_counter() - started) * 1000)
+    return sorted(times)
+
+
+def resident(pid):
+    """Resident memory of a process in bytes."""
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def test_a_client_that_never_reads_is_dropped_and_the_others_stay_quick(broker):
+    with broker.connect() as client, broker.connect() as greedy:
+        id = client("TASK.ADD", "q", "t", os.urandom(1_000_000))
+        before = resident(broker.process.pid)
+        greedy.socket.setblocking(False)
+        request, dropped, slowest = encode("TASK.GET", id, "PAYLOAD") * 50, False, []
+        for _ in range(40):
+            try:
+                greedy.socket.send(request)
+            except BlockingIOError:
+                pass
+            except OSError:
+                dropped = True
+            slowest += pings(client, 0.05)
+        slowest.sort()
+        assert slowest[int(len(slowest) * 0.99)] <= 50
+        assert resident(broker.process.pid) - before <= 256 * 1024 * 1024
+        if not dropped:
+            greedy.socket.setblocking(True)
+            greedy.socket.settimeout(10)
+            # It is not read from either, so that what is queued for it stays bounded.
+            assert unread(greedy) < 2000 * 1_000_000
+
+
+def unread(client):
+    """Bytes that were sent to a client until it was dropped or nothing more comes."""
+    total = 0
+    client.socket.settimeout(1)
+    try:
+        while data := client.socket.recv(1 << 20):
+            total += len(data)
+    except OSError:
+        pass
+    return total
+
+
+def test_unfinished_and_endless_requests_harm_nobody(broker):
+    hostile = []
+    for data in [b"*1000000\r\n$5\r\n", b"*2\r\n$536870912\r\n", b"*1\r\n$4\r\nPI", b"a" * 60_000, os.urandom(5000)]:
+        client = socket.create_connection(("127.0.0.1", broker.port))
+        client.sendall(data)
+        hostile.append(client)
+    before = resident(broker.process.pid)
+    with broker.connect() as client:
+        times = pings(client, 0.5)
+        assert times[int(len(times) * 0.99)] <= 50
+    assert resident(broker.process.pid) - before <= 64 * 1024 * 1024
+    for client in hostile:
+        client.close()
+
+
+def test_an_argument_that_claims_half_a_gigabyte_is_skipped_not_kept(broker):
+    with broker.connect() as client, broker.connect() as other:
+        before = resident(broker.process.pid)
+        client.socket.sendall(b"*5\r\n$8\r\nTASK.ADD\r\n$1\r\nq\r\n$1\r\nt\r\n$104857600\r\n")
+        for _ in range(100):
+            client.socket.sendall(bytes(1024 * 1024))
+        client.socket.sendall(b"\r\n$4\r\nFULL\r\n")
+        assert client.read().code == "TOOBIG"
+        assert client("PING") == "PONG" and other("PING") == "PONG"
+        assert resident(broker.process.pid) - before <= 64 * 1024 * 1024
+
+
+def test_many_connections_come_and_go(broker):
+    for _ in range(300):
+        with broker.connect() as client:
+            client.send("PING")
+    with broker.connect() as client:
+        assert client("PING") == "PONG"
+        assert b"connected_clients:" in client("INFO", "clients")

@@ -1,0 +1,168 @@
+"""Flushes that fail, disks that are full, records that are damaged."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from broker import ROOT, eventually
+from wire import Refusal, as_map, tasks
+
+
+def code(reply):
+    return reply.code if isinstance(reply, Refusal) else None
+
+
+@pytest.fixture(scope="session")
+def failing_flush(tmp_path_factory):
+    """The library that makes flushes fail."""
+    library = tmp_path_factory.mktemp("shim") / "failing_flush.so"
+    source = ROOT / "Tests/Conformance/failing_flush.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+def test_nothing_is_acknowledged_after_a_failed_flush(make_broker, failing_flush, tmp_path):
+    trigger = tmp_path / "flushes-fail"
+    broker = make_broker(environment={"LD_PRELOAD": str(failing_flush), "FLUSH_FAILS": str(trigger)})
+    with broker.connect() as client, broker.connect() as blocked:
+        promised = [client("TASK.ADD", "q", "t", str(number)) for number in range(200)]
+        (held,) = tasks(client("TASK.RESERVE", 1, "q", "LEASE", 60000))
+        acked = tasks(client("TASK.RESERVE", 1, "q", "COUNT", 10))
+        assert all(client("TASK.ACK", task["id"], task["token"]) == "OK" for task in acked)
+        blocked.send("TASK.RESERVE", 1, "later", "BLOCK", 0)
+        trigger.touch()
+        replies = client.pipeline([("TASK.ADD", "q", "t", "x"), ("TASK.ADD", "later", "t", "x"),
+                                   ("TASK.ACK", held["id"], held["token"]), ("TASK.ADD", "q", "t", "x")])
+        assert [code(reply) for reply in replies] == ["READONLY"] * 4, replies
+        assert "error" in replies[0].lower() or "EIO" in replies[0], replies[0]
+        trigger.unlink()
+        assert code(client("TASK.ADD", "q", "t", "x")) == "READONLY"
+        assert as_map(client("TASK.GET", promised[-1], "PAYLOAD"))["payload"] == b"199"
+        assert as_map(client("QUEUE.INFO", "q"))["total_added"] == 200
+    broker.kill()
+    broker.environment = {}
+    broker.start()
+    with broker.connect() as client:
+        states = {id: as_map(client("TASK.GET", id))["state"] for id in promised}
+        assert all(states[task["id"]] == b"COMPLETED" for task in acked)
+        assert sum(state == b"COMPLETED" for state in states.values()) in (10, 11)
+        assert not isinstance(client("TASK.ADD", "q", "t", "x"), Refusal)
+
+
+def fill(client, size=100_000, options=()):
+    """Adds until the broker has no room; the ids it gave, the refusal, and how long that took."""
+    ids, payload = [], os.urandom(size)
+    for _ in range(20_000):
+        started = time.monotonic()
+        reply = client("TASK.ADD", "q", "t", payload, *options)
+        if isinstance(reply, Refusal):
+            return ids, reply, time.monotonic() - started
+        ids.append(reply)
+    raise AssertionError("it never fills")
+
+
+def check_full(client, held, ids, refusal, took):
+    """R6: refused at once with the cause, reads served, acknowledgements of work in hand succeed."""
+    assert code(refusal) == "DISKFULL" and took <= 0.1, (refusal, took)
+    for _ in range(20):
+        started = time.monotonic()
+        assert code(client("TASK.ADD", "q", "t", os.urandom(100_000))) == "DISKFULL"
+        assert time.monotonic() - started <= 0.1
+    assert as_map(client("TASK.GET", ids[0]))["payload_size"] == 100_000
+    assert client("PING") == "PONG"
+    for task in held:
+        assert client("TASK.ACK", task["id"], task["token"], "RESULT", "done") == "OK"
+
+
+def room_returns(client):
+    return eventually(lambda: code(reply := client("TASK.ADD", "q", "t", "small")) is None and reply, within=1.0,
+                      what="room after space returned")
+
+
+def nothing_lost(client, ids, held):
+    assert all(as_map(client("TASK.GET", id))["state"] in (b"PENDING", b"ACTIVE") for id in ids)
+    assert all(as_map(client("TASK.GET", task["id"]))["state"] == b"COMPLETED" for task in held)
+    assert as_map(client("QUEUE.INFO", "q"))["total_added"] == len(ids)
+
+
+def hold(client, count=50):
+    client("TASK.MADD", "hand", "TASKS", count, *["t", "p"] * count)
+    return tasks(client("TASK.RESERVE", 1, "hand", "COUNT", count, "LEASE", 600000))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own, of 96 MiB."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", mount], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"mounting a small file system is not allowed here: {done.stderr.strip()}")
+    yield mount
+    subprocess.run(["umount", "-l", mount], check=True)
+
+
+def test_a_full_disk_refuses_and_recovers_by_itself(make_broker, small_disk):
+    filler = small_disk / "filler"
+    with open(filler, "wb") as file:
+        file.write(bytes(40 * 1024 * 1024))
+    broker = make_broker(name="disk/data")
+    try:
+        with broker.connect() as client:
+            held = hold(client)
+            ids, refusal, took = fill(client)
+            check_full(client, held, ids, refusal, took)
+            filler.unlink()
+            ids.append(room_returns(client))
+            nothing_lost(client, ids, held)
+        broker.kill()
+        broker.start()
+        with broker.connect() as client:
+            nothing_lost(client, ids, held)
+    finally:
+        broker.close()
+
+
+def test_the_cap_of_the_data_file_refuses_and_recovers_by_itself(make_broker):
+    broker = make_broker("--max-data-mb", 64)
+    with broker.connect() as client:
+        held = hold(client)
+        ids, refusal, took = fill(client, options=("KEEP", 0))
+        check_full(client, held, ids, refusal, took)
+        assert broker.directory.joinpath("data.mdb").stat().st_size <= 64 * 1024 * 1024
+        done = 0
+        for task in tasks(client("TASK.RESERVE", 1, "q", "COUNT", 100)):
+            assert client("TASK.ACK", task["id"], task["token"]) == "OK"
+            ids.remove(task["id"])
+            done += 1
+        assert done > 0
+        ids.append(room_returns(client))
+        assert all(as_map(client("TASK.GET", id))["state"] in (b"PENDING", b"ACTIVE") for id in ids)
+
+
+def test_a_damaged_record_is_named_and_everything_else_served(broker):
+    mark = b"the payload that rots on the disk"
+    with broker.connect() as client:
+        ids = [client("TASK.ADD", "q", "t", mark if number == 5 else str(number)) for number in range(10)]
+    broker.stop()
+    data = broker.directory / "data.mdb"
+    content = data.read_bytes()
+    assert mark in content
+    # LMDB may hold an older copy of the page: all of them rot.
+    data.write_bytes(content.replace(mark, mark.replace(b"rots", b"ROTS")))
+    broker.start()
+    with broker.connect() as client:
+        reply = client("TASK.GET", ids[5], "PAYLOAD")
+        assert isinstance(reply, Refusal) and "damaged" in reply and ids[5].decode() in reply
+        served = []
+        while taken := tasks(client("TASK.RESERVE", 1, "q", "COUNT", 3)):
+            served += [task["id"] for task in taken]
+            for task in taken:
+                assert client("TASK.ACK", task["id"], task["token"]) == "OK"
+        assert served == ids[:5] + ids[6:]
+        assert not isinstance(client("TASK.ADD", "q", "t", "more"), Refusal)
+    broker.restart()
+    with broker.connect() as client:
+        assert len(tasks(client("TASK.RESERVE", 1, "q"))) == 1
