@@ -3,8 +3,8 @@ import MartletEngine
 import MartletProtocol
 import MartletStorage
 
-/// Measures the engine alone: add, reserve and acknowledge in groups, no sockets. Prints microseconds of CPU and of wall
-/// time a job. Usage: `engine-bench [jobs] [jobs a group] [KEEP in ms]`
+/// Measures the engine alone: add, reserve and acknowledge in groups, no sockets. Prints microseconds of CPU and of
+/// wall time a job. Usage: `engine-bench [jobs] [jobs a group] [KEEP in ms]`
 @main
 struct EngineBenchmark {
     static func main() throws {
@@ -47,7 +47,8 @@ private struct Pipeline {
         var options = AddRequest(queue: [], type: [], payload: []).options
         options.keep = keep
         let payload = [UInt8](repeating: 120, count: 256)
-        let queue = Array("bench".utf8), type = Array("job".utf8)
+        let queue = Array("bench".utf8)
+        let type = Array("job".utf8)
         let (now, acknowledged) = (now, held)
         var reserved: [HandOut] = []
         try store.write(now: now) { (engine, transaction) throws(StorageError) in

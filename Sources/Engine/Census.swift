@@ -105,9 +105,12 @@ struct Census {
     /// Every task is in exactly one place, and every place has a task.
     private func homeDisagreements() -> [String] {
         var findings: [String] = []
-        let active = states[.active] ?? [:], again = states[.waiting] ?? [:], over = states[.ended] ?? [:]
+        let active = states[.active] ?? [:]
+        let again = states[.waiting] ?? [:]
+        let over = states[.ended] ?? [:]
         for sequence in Set(tasks.keys).union(waiting.keys).union(active.keys).union(over.keys) {
-            let homes = (waiting[sequence] == nil ? 0 : 1) + (active[sequence] == nil ? 0 : 1)
+            let homes =
+                (waiting[sequence] == nil ? 0 : 1) + (active[sequence] == nil ? 0 : 1)
                 + (over[sequence] == nil ? 0 : 1)
             if tasks[sequence] == nil { findings.append("task \(sequence) has no record") }
             if homes != 1 { findings.append("task \(sequence) is in \(homes) places") }

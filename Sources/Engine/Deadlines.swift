@@ -50,7 +50,8 @@ struct Deadlines {
 
     /// The first chunk that could hold `entry`: whose last entry is not below it.
     private func chunkIndex(_ entry: Entry) -> Int {
-        var low = 0, high = chunks.count
+        var low = 0
+        var high = chunks.count
         while low < high {
             let middle = (low + high) / 2
             if let last = chunks[middle].last, last < entry { low = middle + 1 } else { high = middle }
@@ -59,7 +60,8 @@ struct Deadlines {
     }
 
     private static func lowerBound(_ chunk: [Entry], _ entry: Entry) -> Int {
-        var low = 0, high = chunk.count
+        var low = 0
+        var high = chunk.count
         while low < high {
             let middle = (low + high) / 2
             if chunk[middle] < entry { low = middle + 1 } else { high = middle }

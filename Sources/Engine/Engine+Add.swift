@@ -47,7 +47,8 @@ extension Engine {
     private func refusal(of payload: Bytes) -> CommandError? {
         guard payload.count > Limits.payload else { return nil }
         return CommandError(
-            .tooBig, "payload of \(payload.count) bytes; the limit is \(Limits.payload): keep it elsewhere and send a name")
+            .tooBig,
+            "payload of \(payload.count) bytes; the limit is \(Limits.payload): keep it elsewhere and send a name")
     }
 
     private func refusal(of options: TaskOptions, _ now: Timestamp) -> CommandError? {

@@ -130,7 +130,9 @@ extension Engine {
     /// The next instant at which something happens by itself; in the past: it is waiting to be done. `nil`: nothing.
     public func nextInstant<A>(in transaction: borrowing Transaction<A>) throws(StorageError) -> Timestamp? {
         var next = [room.nextDeadline, leases.deadlines.first?.at].compactMap { $0 }.min()
-        if timerBound < next ?? .max, let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes()) {
+        if timerBound < next ?? .max,
+            let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes())
+        {
             var reader = first.key.reader
             next = min(next ?? .max, reader.nextSigned())
         }

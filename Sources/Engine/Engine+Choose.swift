@@ -10,7 +10,8 @@ struct Candidate {
 
     /// Priority, then due time, then id.
     func precedes(_ other: Candidate) -> Bool {
-        let mine = key.range.priority, theirs = other.key.range.priority
+        let mine = key.range.priority
+        let theirs = other.key.range.priority
         if mine != theirs { return mine > theirs }
         return key.due != other.key.due ? key.due < other.key.due : key.sequence < other.key.sequence
     }
@@ -59,7 +60,9 @@ extension Engine {
     ) throws(StorageError) -> Bool {
         var any = false
         for head in heads {
-            guard let expiresAt = try task(head.key.sequence, transaction)?.expiresAt, expiresAt <= now else { continue }
+            guard let expiresAt = try task(head.key.sequence, transaction)?.expiresAt, expiresAt <= now else {
+                continue
+            }
             try expireWaiting(head.key, head.flags, at: expiresAt, now, transaction)
             any = true
         }

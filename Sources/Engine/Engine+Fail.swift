@@ -47,7 +47,8 @@ extension Engine {
             let row = HistoryRow(from: &record)
             guard row.token == token, row.reason == .fail else { return true }
             found = FailedAttempt(
-                state: row.to, attempt: row.attempt, retriesLeft: row.retriesLeft, runAt: row.to.isEnded ? nil : row.runAt)
+                state: row.to, attempt: row.attempt, retriesLeft: row.retriesLeft,
+                runAt: row.to.isEnded ? nil : row.runAt)
             return false
         }
         return found

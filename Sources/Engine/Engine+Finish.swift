@@ -27,7 +27,8 @@ extension Engine {
 
     private static func leaseLost(_ id: TaskID?, _ token: Int64, _ why: String) -> CommandError {
         let name = id.map(\.description) ?? ""
-        return CommandError(.leaseLost, "token \(token) does not hold task \(name): \(why); drop this attempt's outcome")
+        return CommandError(
+            .leaseLost, "token \(token) does not hold task \(name): \(why); drop this attempt's outcome")
     }
 
     mutating func acknowledge(
@@ -73,7 +74,8 @@ extension Engine {
     private func refusal(ofResult result: Bytes?) -> CommandError? {
         guard let result, result.count > Limits.payload else { return nil }
         return CommandError(
-            .tooBig, "result of \(result.count) bytes; the limit is \(Limits.payload): keep it elsewhere and send a name")
+            .tooBig,
+            "result of \(result.count) bytes; the limit is \(Limits.payload): keep it elsewhere and send a name")
     }
 
     mutating func acknowledgeMany(

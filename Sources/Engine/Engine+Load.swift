@@ -9,7 +9,8 @@ extension Engine {
         }
         if let stored {
             guard stored.version == BrokerRecord.format else {
-                throw StorageError(.version, "the data has format \(stored.version); this version reads \(BrokerRecord.format)")
+                throw StorageError(
+                    .version, "the data has format \(stored.version); this version reads \(BrokerRecord.format)")
             }
             broker = stored.broker
         }
@@ -39,7 +40,8 @@ extension Engine {
         for name in loaded { _ = types.add(name) }
     }
 
-    /// The active ones lie together: a restart reads them and no others. A damaged one is put aside when its task is met.
+    /// The active ones lie together: a restart reads them and no others. A damaged one is put aside when its task is
+    /// met.
     private mutating func loadLeases(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
         let prefix = Phase.active.prefix
         var loaded: [(UInt64, Lease)] = []
@@ -47,8 +49,12 @@ extension Engine {
             var reader = key.reader
             _ = reader.next(UInt8.self)
             let state = StateRecord(from: &record)
-            loaded.append((reader.next(), Lease(
-                token: state.token, deadline: state.deadline, queue: state.queue, worker: state.worker)))
+            loaded.append(
+                (
+                    reader.next(),
+                    Lease(
+                        token: state.token, deadline: state.deadline, queue: state.queue, worker: state.worker)
+                ))
             return true
         }
         for (sequence, lease) in loaded { leases.insert(sequence, lease) }

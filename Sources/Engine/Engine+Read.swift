@@ -2,8 +2,8 @@ public import MartletProtocol
 public import MartletStorage
 
 extension Engine {
-    /// Answers an operation that changes nothing: get, result, queueInfo, queueList. What is due but not yet done is not
-    /// seen; use `apply` while `mayBeDue(by:)`.
+    /// Answers an operation that changes nothing: get, result, queueInfo, queueList. What is due but not yet done is
+    /// not seen; use `apply` while `mayBeDue(by:)`.
     public func answer<A>(
         _ operation: Operation, now: Timestamp, in transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Answer {
@@ -60,7 +60,8 @@ extension Engine {
         }
         let state = record ?? StateRecord(of: task)
         let isWaiting = phase == nil && !state.state.isEnded
-        let shown: TaskState = phase == .active ? .active : isWaiting ? (state.runAt > now ? .scheduled : .pending) : state.state
+        let shown: TaskState =
+            phase == .active ? .active : isWaiting ? (state.runAt > now ? .scheduled : .pending) : state.state
         let left = shown.isEnded ? 0 : state.retries - state.attempt + (shown == .active ? 1 : 0)
         let isActive = shown == .active
         return TaskView(

@@ -86,10 +86,13 @@ extension Engine {
         _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         for _ in 0..<2 {
-            guard let oldest = try transaction.first(Tables.requests, from: KeyBytes(), prefix: KeyBytes()) else { return }
+            guard let oldest = try transaction.first(Tables.requests, from: KeyBytes(), prefix: KeyBytes()) else {
+                return
+            }
             let surplus = nonces.count + nonces.open.count - Limits.nonceCount
             let old = try transaction.read(Tables.requests, oldest.key) { record -> [Bytes]? in
-                let at = record.int64(), count = record.uint32()
+                let at = record.int64()
+                let count = record.uint32()
                 guard at <= now - Limits.nonceAge || surplus >= Int(count) else { return nil }
                 return (0..<count).map { _ in RememberedRequest(from: &record).request.nonce }
             }

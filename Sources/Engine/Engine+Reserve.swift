@@ -92,8 +92,10 @@ extension Engine {
         let started = state
         try transaction.put(Tables.states, Phase.active.key(sequence)) { started.write(to: &$0) }
         count(started.queue, state.state, .handOut)
-        addLease(sequence, Lease(
-            token: started.token, deadline: started.deadline, queue: started.queue, worker: started.worker))
+        addLease(
+            sequence,
+            Lease(
+                token: started.token, deadline: started.deadline, queue: started.queue, worker: started.worker))
         return HandOut(
             id: broker.id(sequence), queue: queueName(task.queue), type: types.name(task.type), payload: payload,
             priority: started.priority, attempt: started.attempt, retries: started.retries, token: started.token,
@@ -152,11 +154,12 @@ extension Engine {
                 let state = try state(name.sequence, .active, transaction),
                 let (task, payload) = try taskWithPayload(name.sequence, transaction)
             else { continue }
-            held.append(HandOut(
-                id: broker.id(name.sequence), queue: queueName(task.queue), type: types.name(task.type),
-                payload: payload, priority: state.priority, attempt: state.attempt, retries: state.retries,
-                token: state.token, lease: state.lease, deadline: state.deadline, enqueuedAt: task.created,
-                runAt: state.runAt, lastError: state.lastError))
+            held.append(
+                HandOut(
+                    id: broker.id(name.sequence), queue: queueName(task.queue), type: types.name(task.type),
+                    payload: payload, priority: state.priority, attempt: state.attempt, retries: state.retries,
+                    token: state.token, lease: state.lease, deadline: state.deadline, enqueuedAt: task.created,
+                    runAt: state.runAt, lastError: state.lastError))
         }
         return held
     }

@@ -37,8 +37,10 @@ extension Engine {
         let touched = state
         try transaction.put(Tables.states, Phase.active.key(sequence)) { touched.write(to: &$0) }
         removeLease(sequence)
-        addLease(sequence, Lease(
-            token: lease.token, deadline: touched.deadline, queue: lease.queue, worker: lease.worker))
+        addLease(
+            sequence,
+            Lease(
+                token: lease.token, deadline: touched.deadline, queue: lease.queue, worker: lease.worker))
         return touched.deadline
     }
 }

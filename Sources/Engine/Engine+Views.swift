@@ -74,7 +74,8 @@ extension Engine {
     ) throws(StorageError) -> (ids: [TaskID], next: UInt64?) {
         var found: [UInt64] = []
         let all = KeyBytes()
-        try transaction.scan(Tables.tasks, from: taskKey(sequence), prefix: all) { (key, _) throws(StorageError) -> Bool in
+        try transaction.scan(Tables.tasks, from: taskKey(sequence), prefix: all) {
+            (key, _) throws(StorageError) -> Bool in
             var reader = key.reader
             found.append(reader.next())
             return found.count <= limit

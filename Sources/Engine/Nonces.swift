@@ -26,8 +26,8 @@ struct RememberedRequest {
 
 /// Which group's record remembers a nonce. In memory (24 bytes a nonce); rebuilt at start.
 struct Nonces {
-    /// The group that remembered a nonce last, by the nonce's hash. Two nonces of one hash (of 2^64) share an entry; the
-    /// record tells them apart, and the older one is forgotten.
+    /// The group that remembered a nonce last, by the nonce's hash. Two nonces of one hash (of 2^64) share an entry;
+    /// the record tells them apart, and the older one is forgotten.
     private var groups: [UInt64: UInt64] = [:]
     /// What the open group remembers: becomes one record when it closes.
     private(set) var open: [RememberedRequest] = []

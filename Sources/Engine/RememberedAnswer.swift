@@ -91,7 +91,9 @@ extension RememberedAnswer {
         case 5: self = .many(Self.list(&record, Self.outcome))
         case 6:
             let state = TaskState(rawValue: record.uint8()) ?? .dead
-            let attempt = record.int64(), left = record.int64(), runAt = record.int64()
+            let attempt = record.int64()
+            let left = record.int64()
+            let runAt = record.int64()
             let due = runAt == .min ? nil : runAt
             self = .failed(.init(state: state, attempt: attempt, retriesLeft: left, runAt: due))
         case 7: self = .touched(deadline: record.int64(), cancel: record.uint8() == 1)

@@ -69,7 +69,8 @@ public struct KeyBytes: Sendable {
 extension KeyBytes: Comparable {
     // The unused bytes are zero, so whole words can be compared; on a tie the shorter key comes first.
     public static func < (left: KeyBytes, right: KeyBytes) -> Bool {
-        let l = left.words, r = right.words
+        let l = left.words
+        let r = right.words
         if l.0 != r.0 { return l.0.bigEndian < r.0.bigEndian }
         if l.1 != r.1 { return l.1.bigEndian < r.1.bigEndian }
         if l.2 != r.2 { return l.2.bigEndian < r.2.bigEndian }

@@ -83,7 +83,9 @@ public struct RecordWriter: ~Copyable {
     /// Bytes without a length: they reach to the end of the record.
     public mutating func rest(_ value: [UInt8]) {
         reserve(value.count)
-        value.withUnsafeBytes { if let source = $0.baseAddress { (base + count).copyMemory(from: source, byteCount: $0.count) } }
+        value.withUnsafeBytes {
+            if let source = $0.baseAddress { (base + count).copyMemory(from: source, byteCount: $0.count) }
+        }
         count += value.count
     }
 

@@ -78,7 +78,8 @@ extension Environment {
             try check(mdb_cursor_open(transaction.handle, 0, &opened), "cannot read the free pages")
             defer { mdb_cursor_close(opened) }
             var total = 0
-            var key = MDB_val(), value = MDB_val()
+            var key = MDB_val()
+            var value = MDB_val()
             while mdb_cursor_get(opened, &key, &value, MDB_NEXT) == MDB_SUCCESS {
                 total += Int(UnsafeRawBufferPointer(value).loadUnaligned(as: UInt.self))
             }

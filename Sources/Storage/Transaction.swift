@@ -59,13 +59,16 @@ extension Transaction {
     ) throws(StorageError) -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
         // An empty key stands for "from the beginning"; LMDB has no such key.
         guard key.count > 0 else { return try step(cursor, table, MDB_FIRST) }
-        var found = MDB_val(), value = MDB_val()
+        var found = MDB_val()
+        var value = MDB_val()
         let code = key.withBytes { bytes in
             found = MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
             return mdb_cursor_get(cursor, &found, &value, operation)
         }
         if code == MDB_NOTFOUND { return nil }
-        guard code == MDB_SUCCESS else { throw StorageError(code: code, "cannot read \(table.name)", table: table, key: key) }
+        guard code == MDB_SUCCESS else {
+            throw StorageError(code: code, "cannot read \(table.name)", table: table, key: key)
+        }
         return (UnsafeRawBufferPointer(found), UnsafeRawBufferPointer(value))
     }
 
@@ -73,7 +76,8 @@ extension Transaction {
     func step(
         _ cursor: OpaquePointer, _ table: Table, _ operation: MDB_cursor_op
     ) throws(StorageError) -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
-        var found = MDB_val(), value = MDB_val()
+        var found = MDB_val()
+        var value = MDB_val()
         let code = mdb_cursor_get(cursor, &found, &value, operation)
         if code == MDB_NOTFOUND { return nil }
         try check(code, "cannot read \(table.name)")

@@ -45,7 +45,9 @@ struct BlockingTests {
     @Test func `commands behind a blocked one wait for it`() async throws {
         try await withBroker { broker in
             let client = try broker.connect()
-            let pipeline = [["PING"], ["TASK.RESERVE", "1", "q", "BLOCK", "0"], ["ECHO", "after"], ["TASK.RESULT", "x"]]
+            let pipeline = [
+                ["PING"], ["TASK.RESERVE", "1", "q", "BLOCK", "0"], ["ECHO", "after"], ["TASK.RESULT", "x"],
+            ]
             try client.send(pipeline.flatMap { RawClient.encode($0) })
             #expect(try client.reply() == .simple("PONG"))
             let other = try broker.connect()

@@ -12,7 +12,10 @@ struct ConnectionTests {
         ("*1\r\nPING\r\n", "-ERR Protocol error: expected '$', got 'P'\r\n"),
         ("ECHO \"a\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"),
         (String(repeating: "a", count: 70_000), "-ERR Protocol error: too big inline request\r\n"),
-        ("POST / HTTP/1.1\r\nHost: x\r\n\r\n", "-ERR unknown command 'POST', with args beginning with: '/' 'HTTP/1.1' \r\n"),
+        (
+            "POST / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "-ERR unknown command 'POST', with args beginning with: '/' 'HTTP/1.1' \r\n"
+        ),
     ])
     func `what is not RESP is named and ends the connection`(bytes: String, reply: String) async throws {
         try await withBroker { broker in

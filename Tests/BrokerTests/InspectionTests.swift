@@ -55,7 +55,9 @@ struct InspectionTests {
         try await withBroker { broker in
             let client = try broker.connect()
             let text = try #require(try client.call("INFO").text)
-            for section in ["Server", "Clients", "Memory", "Persistence", "Stats", "Keyspace", "Tasks", "Queues", "Storage"] {
+            for section in [
+                "Server", "Clients", "Memory", "Persistence", "Stats", "Keyspace", "Tasks", "Queues", "Storage",
+            ] {
                 #expect(text.contains("# \(section)\r\n"))
             }
             #expect(text.contains("redis_version:7.0.15\r\n"))

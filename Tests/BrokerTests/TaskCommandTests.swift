@@ -132,7 +132,8 @@ struct TaskCommandTests {
             let client = try broker.connect()
             let longest = String(repeating: "q", count: 128)
             #expect(try client.call("TASK.ADD", longest, "t", "p").errorLine == nil)
-            #expect(try client.call("TASK.ADD", longest + "q", "t", "p").errorLine?.hasPrefix("ERR queue of 129") == true)
+            #expect(
+                try client.call("TASK.ADD", longest + "q", "t", "p").errorLine?.hasPrefix("ERR queue of 129") == true)
             let big = String(repeating: "x", count: Limits.payload)
             #expect(try client.call("TASK.ADD", "q", "t", big).errorLine == nil)
             #expect(try client.call("TASK.ADD", "q", "t", big + "x").errorLine?.hasPrefix("TOOBIG") == true)

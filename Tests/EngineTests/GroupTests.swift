@@ -42,7 +42,10 @@ struct GroupTests {
         let (here, there) = (try StoreFixture(), try StoreFixture())
         var groups: [[Effect]] = []
         for number in 0..<30 as Range<Int64> {
-            _ = try here.add { $0.priority = Int(number % 10 + 1); $0.due = .after(number % 3) }
+            _ = try here.add {
+                $0.priority = Int(number % 10 + 1)
+                $0.due = .after(number % 3)
+            }
             groups.append(here.effects.effects)
             here.now += 1
             for task in try here.reserve(count: 2) where task.token % 3 != 0 {
@@ -59,7 +62,8 @@ struct GroupTests {
         there.now = here.now
         try there.restart()
         #expect(try there.findings() == [])
-        guard case .queues(let mine) = try here.run(.queueList)[0], case .queues(let copied) = try there.run(.queueList)[0]
+        guard case .queues(let mine) = try here.run(.queueList)[0],
+            case .queues(let copied) = try there.run(.queueList)[0]
         else { throw StoreFixture.Unexpected() }
         #expect(mine == copied)
         #expect(mine[0].completed > 5)

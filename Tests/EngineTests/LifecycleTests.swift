@@ -24,21 +24,30 @@ struct LifecycleTests {
     @Test("KEEP 0 leaves nothing behind, not even after failures")
     func keepNothing() throws {
         let fixture = try StoreFixture()
-        let id = try fixture.add { $0.keep = 0; $0.backoff = .fixed(0); $0.timeToLive = 60_000 }
+        let id = try fixture.add {
+            $0.keep = 0
+            $0.backoff = .fixed(0)
+            $0.timeToLive = 60_000
+        }
         let first = try #require(try fixture.reserve().first)
         try fixture.run(.fail(FailRequest(id: id, token: first.token, message: [1])))
         let second = try #require(try fixture.reserve().first)
         try fixture.run(.acknowledge(AcknowledgeRequest(id: id, token: second.token, result: [1])))
         #expect(try fixture.view(id) == nil)
         #expect(try fixture.findings() == [])
-        guard case .queue(let view) = try fixture.run(.queueInfo(Bytes("q".utf8)))[0] else { throw StoreFixture.Unexpected() }
+        guard case .queue(let view) = try fixture.run(.queueInfo(Bytes("q".utf8)))[0] else {
+            throw StoreFixture.Unexpected()
+        }
         #expect(view.completed == 0 && view.totalCompleted == 1 && view.totalFailed == 1 && view.pending == 0)
     }
 
     @Test("history is bounded to the first and the newest hundred")
     func history() throws {
         let fixture = try StoreFixture()
-        let id = try fixture.add { $0.retries = 1_000; $0.backoff = .fixed(0) }
+        let id = try fixture.add {
+            $0.retries = 1_000
+            $0.backoff = .fixed(0)
+        }
         for number in 1...250 as ClosedRange<Int64> {
             let task = try #require(try fixture.reserve().first)
             #expect(task.attempt == number)
@@ -62,16 +71,17 @@ struct LifecycleTests {
                 if let next = state.after(event) { moves.append("\(state.name) --\(event)--> \(next.name)") }
             }
         }
-        #expect(moves == [
-            "SCHEDULED --due--> PENDING", "SCHEDULED --handOut--> ACTIVE", "SCHEDULED --expire--> EXPIRED",
-            "SCHEDULED --cancel--> CANCELLED", "SCHEDULED --revive--> PENDING", "PENDING --handOut--> ACTIVE",
-            "PENDING --expire--> EXPIRED", "PENDING --cancel--> CANCELLED", "ACTIVE --acknowledge--> COMPLETED",
-            "ACTIVE --retryLater--> SCHEDULED", "ACTIVE --retryNow--> PENDING", "ACTIVE --exhaust--> DLQ",
-            "ACTIVE --release--> PENDING", "ACTIVE --releaseLater--> SCHEDULED", "ACTIVE --expire--> EXPIRED",
-            "ACTIVE --cancel--> CANCELLED", "COMPLETED --revive--> PENDING", "DLQ --revive--> PENDING",
-            "CANCELLED --revive--> PENDING", "EXPIRED --revive--> PENDING", "BLOCKED --expire--> EXPIRED",
-            "BLOCKED --cancel--> CANCELLED",
-        ])
+        #expect(
+            moves == [
+                "SCHEDULED --due--> PENDING", "SCHEDULED --handOut--> ACTIVE", "SCHEDULED --expire--> EXPIRED",
+                "SCHEDULED --cancel--> CANCELLED", "SCHEDULED --revive--> PENDING", "PENDING --handOut--> ACTIVE",
+                "PENDING --expire--> EXPIRED", "PENDING --cancel--> CANCELLED", "ACTIVE --acknowledge--> COMPLETED",
+                "ACTIVE --retryLater--> SCHEDULED", "ACTIVE --retryNow--> PENDING", "ACTIVE --exhaust--> DLQ",
+                "ACTIVE --release--> PENDING", "ACTIVE --releaseLater--> SCHEDULED", "ACTIVE --expire--> EXPIRED",
+                "ACTIVE --cancel--> CANCELLED", "COMPLETED --revive--> PENDING", "DLQ --revive--> PENDING",
+                "CANCELLED --revive--> PENDING", "EXPIRED --revive--> PENDING", "BLOCKED --expire--> EXPIRED",
+                "BLOCKED --cancel--> CANCELLED",
+            ])
     }
 
     @Test("back-off never overflows and never passes its cap")

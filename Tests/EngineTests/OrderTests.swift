@@ -56,8 +56,9 @@ struct OrderTests {
         for _ in 0..<200 { _ = try fixture.add() }
         let tasks = try fixture.reserve(count: 100)
         #expect(tasks.count { $0.attempt == 2 } == 30)
-        #expect(tasks.prefix(10).map { $0.attempt == 2 } == [
-            false, false, false, true, false, false, true, false, false, true,
-        ])
+        #expect(
+            tasks.prefix(10).map { $0.attempt == 2 } == [
+                false, false, false, true, false, false, true, false, false, true,
+            ])
     }
 }

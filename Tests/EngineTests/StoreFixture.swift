@@ -46,7 +46,9 @@ final class StoreFixture {
         }
     }
 
-    func add(_ queue: String = "q", payload: Bytes = [1], _ change: (inout TaskOptions) -> Void = { _ in }) throws -> TaskID {
+    func add(_ queue: String = "q", payload: Bytes = [1], _ change: (inout TaskOptions) -> Void = { _ in }) throws
+        -> TaskID
+    {
         var options = TaskOptions()
         change(&options)
         let request = AddRequest(queue: Bytes(queue.utf8), type: Bytes("t".utf8), payload: payload, options: options)
@@ -63,9 +65,12 @@ final class StoreFixture {
     func advance(to instant: Timestamp) throws {
         now = instant
         let now = now
-        while try store.write(now: now, { (engine, transaction) throws(StorageError) in
-            try engine.advance(to: now, limit: 100, in: transaction)
-        }) > 0 {}
+        while try store.write(
+            now: now,
+            { (engine, transaction) throws(StorageError) in
+                try engine.advance(to: now, limit: 100, in: transaction)
+            }) > 0
+        {}
     }
 
     func findings() throws -> [String] {

@@ -7,7 +7,8 @@ import Testing
     }
 
     @Test func `keywords compare without regard to case, and a long word equals none`() {
-        let request = Request(["task.reserve", "zremrangebyscore", "zremrangebyscorex", "", "a\0"].map { Array($0.utf8) })
+        let request = Request(
+            ["task.reserve", "zremrangebyscore", "zremrangebyscorex", "", "a\0"].map { Array($0.utf8) })
         #expect(request.keyword(0) == Keyword("TASK.RESERVE"))
         #expect(request.keyword(1) == Keyword("ZREMRANGEBYSCORE"))
         #expect(request.keyword(2) == .none && request.keyword(3) == .none && request.keyword(4) == .none)

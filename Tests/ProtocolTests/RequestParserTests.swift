@@ -67,7 +67,9 @@ struct RequestParserTests {
         let many = "*9\r\n" + String(repeating: "$9\r\n123456789\r\n", count: 9)
         let bytes = Array((long + "PING\r\n" + many + "*1\r\n$4\r\nECHO\r\n").utf8)
         for size in [1, 2, 3, 7, 50, bytes.count] {
-            let pieces = stride(from: 0, to: bytes.count, by: size).map { Array(bytes[$0..<min($0 + size, bytes.count)]) }
+            let pieces = stride(from: 0, to: bytes.count, by: size).map {
+                Array(bytes[$0..<min($0 + size, bytes.count)])
+            }
             let parsed = parse(pieces, parser)
             #expect(parsed.requests == [["PING"], ["ECHO"]] && parsed.tooBig == 2 && parsed.left == 0, "by \(size)")
         }

@@ -20,16 +20,21 @@ struct ValueParserTests {
         ("*0\r\n", .array([])),
         ("%0\r\n", .map([])),
         ("*2\r\n:1\r\n*1\r\n$1\r\na\r\n", .array([.integer(1), .array([.bulk([0x61])])])),
-        ("%2\r\n+a\r\n:1\r\n+b\r\n%1\r\n+c\r\n_\r\n",
+        (
+            "%2\r\n+a\r\n:1\r\n+b\r\n%1\r\n+c\r\n_\r\n",
             .map([
                 RESPField(.simple("a"), .integer(1)),
                 RESPField(.simple("b"), .map([RESPField(.simple("c"), .null)])),
-            ])),
+            ])
+        ),
         ("~2\r\n#t\r\n#f\r\n", .set([.boolean(true), .boolean(false)])),
         (">2\r\n$9\r\nkeepalive\r\n:1\r\n", .push([.bulk(Bytes("keepalive".utf8)), .integer(1)])),
         (",1.5\r\n", .double(1.5)),
         (",-inf\r\n", .double(-.infinity)),
-        ("(-3492890328409238509324850943850943825024385\r\n", .bigNumber("-3492890328409238509324850943850943825024385")),
+        (
+            "(-3492890328409238509324850943850943825024385\r\n",
+            .bigNumber("-3492890328409238509324850943850943825024385")
+        ),
         ("=8\r\ntxt:some\r\n", .verbatim(format: "txt", Bytes("some".utf8))),
         ("|1\r\n+ttl\r\n:3600\r\n:7\r\n", .integer(7)),
         ("*2\r\n|0\r\n:1\r\n|1\r\n+a\r\n*1\r\n:5\r\n:2\r\n", .array([.integer(1), .integer(2)])),
@@ -63,8 +68,10 @@ struct ValueParserTests {
     }
 
     @Test(arguments: [
-        "x\r\n", "\r\n", ":\r\n", ":1a\r\n", ":9223372036854775808\r\n", "$-2\r\n", "$+1\r\n", "$9223372036854775808\r\n",
-        "$1\r\nab\r\n", "*-2\r\n", "*99999999999999999999\r\n", "%-1\r\n", "#x\r\n", "_x\r\n", ",abc\r\n", "(\r\n", "(-\r\n",
+        "x\r\n", "\r\n", ":\r\n", ":1a\r\n", ":9223372036854775808\r\n", "$-2\r\n", "$+1\r\n",
+        "$9223372036854775808\r\n",
+        "$1\r\nab\r\n", "*-2\r\n", "*99999999999999999999\r\n", "%-1\r\n", "#x\r\n", "_x\r\n", ",abc\r\n", "(\r\n",
+        "(-\r\n",
         "(1a\r\n", "=3\r\ntxt\r\n", "=4\r\ntext\r\n", "+a\n", "$?\r\n",
     ])
     func whatIsNotRESPIsRefused(wire: String) {

@@ -9,13 +9,17 @@ struct KeyBytesTests {
     @Test("bytes of (u8, i64, u32) compare as the fields, and the fields come back")
     func order() {
         var keys: [(fields: (UInt8, Int64, UInt32), key: KeyBytes)] = []
-        for a in Self.small { for b in Self.signed { for c: UInt32 in [0, 1, .max] {
-            var key = KeyBytes()
-            key.append(a)
-            key.append(b)
-            key.append(c)
-            keys.append(((a, b, c), key))
-        } } }
+        for a in Self.small {
+            for b in Self.signed {
+                for c: UInt32 in [0, 1, .max] {
+                    var key = KeyBytes()
+                    key.append(a)
+                    key.append(b)
+                    key.append(c)
+                    keys.append(((a, b, c), key))
+                }
+            }
+        }
         for left in keys {
             var reader = left.key.reader
             #expect(reader.next(UInt8.self) == left.fields.0)

@@ -30,7 +30,8 @@ private enum Subcommand {
     let name = cursor.position
     switch cursor.option() ?? .none {
     case Subcommand.id: connection.output.integer(Int64(connection.id))
-    case Subcommand.getName: connection.name.isEmpty ? connection.output.null() : connection.output.bulk(connection.name)
+    case Subcommand.getName:
+        connection.name.isEmpty ? connection.output.null() : connection.output.bulk(connection.name)
     case .setname:
         connection.name = try clientName(&cursor)
         connection.output.ok()

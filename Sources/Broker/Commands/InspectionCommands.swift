@@ -1,84 +1,85 @@
 import MartletProtocol
 
 /// Redis' reading commands, for the reserved keys. Every other key is as in an empty Redis.
-let inspectionCommands: [Command] = [
-    Command(
-        "HGETALL", .exactly(2), [.readonly], usage: "key", summary: "Shows a task: @task:<id>.",
-        group: "inspection", reply: "a map of text",
-        run: .inspect { (cursor) throws(CommandError) in .hash(try cursor.bytes("key")) }),
-    Command(
-        "HGET", .exactly(3), [.readonly, .fast], usage: "key field", summary: "Shows one field of a task.",
-        group: "inspection", reply: "text, null if there is none",
-        run: .inspect { (cursor) throws(CommandError) in
-            .hashField(try cursor.bytes("key"), field: try cursor.bytes("field"))
-        }),
-    Command(
-        "HLEN", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts the fields of a task.",
-        group: "inspection", reply: "an integer",
-        run: .inspect { (cursor) throws(CommandError) in .hashLength(try cursor.bytes("key")) }),
-    Command(
-        "ZRANGE", 4...5, [.readonly], usage: "key start stop [WITHSCORES]",
-        summary: "Shows a queue's tasks: @queue:<name>:pending, :scheduled, :active.", group: "inspection",
-        reply: "an array of ids", run: .inspect(parseRange)),
-    Command(
-        "ZCARD", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts a queue's tasks.",
-        group: "inspection", reply: "an integer",
-        run: .inspect { (cursor) throws(CommandError) in .sortedCount(try cursor.bytes("key")) }),
-    Command(
-        "LRANGE", .exactly(4), [.readonly], usage: "key start stop",
-        summary: "Shows a queue's dead letters, the oldest first: @queue:<name>:dlq.", group: "inspection",
-        reply: "an array of ids",
-        run: .inspect { (cursor) throws(CommandError) in
-            .list(
-                try cursor.bytes("key"), from: try cursor.integer("start"), to: try cursor.integer("stop"))
-        }),
-    Command(
-        "LLEN", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts a queue's dead letters.",
-        group: "inspection", reply: "an integer",
-        run: .inspect { (cursor) throws(CommandError) in .listLength(try cursor.bytes("key")) }),
-    Command(
-        "GET", .exactly(2), [.readonly, .fast], usage: "key",
-        summary: "Shows how many tasks are in a state: @metrics:tasks:state:<state>.", group: "inspection",
-        reply: "text, null if there is none",
-        run: .inspect { (cursor) throws(CommandError) in .string(try cursor.bytes("key")) }),
-    Command(
-        "SMEMBERS", .exactly(2), [.readonly], usage: "key", summary: "Shows the names of all queues: @queues.",
-        group: "inspection", reply: "a set",
-        run: .inspect { (cursor) throws(CommandError) in .members(try cursor.bytes("key")) }),
-    Command(
-        "SCARD", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts the queues.",
-        group: "inspection", reply: "an integer",
-        run: .inspect { (cursor) throws(CommandError) in .memberCount(try cursor.bytes("key")) }),
-    Command(
-        "TYPE", .exactly(2), [.readonly, .fast], usage: "key", summary: "Tells what kind of key it is.",
-        group: "inspection", reply: "a word",
-        run: .inspect { (cursor) throws(CommandError) in .type(try cursor.bytes("key")) }),
-    Command(
-        "TTL", .exactly(2), [.readonly, .fast], usage: "key", summary: "Tells how long a key lives.",
-        group: "inspection", reply: "-1: for ever; -2: there is none",
-        run: .inspect { (cursor) throws(CommandError) in .timeToLive(try cursor.bytes("key")) }),
-    Command(
-        "EXISTS", .atLeast(2), [.readonly, .fast], usage: "key [key ...]", summary: "Counts the keys there are.",
-        group: "inspection", reply: "an integer",
-        run: .inspect { (cursor) throws(CommandError) in
-            var keys: [Bytes] = []
-            while cursor.hasMore { keys.append(try cursor.bytes("key")) }
-            return .exists(keys)
-        }),
-    Command(
-        "KEYS", .exactly(2), [.readonly], usage: "pattern",
-        summary: "Lists keys; the reserved ones when the pattern begins with @, never the tasks.",
-        group: "inspection", reply: "an array",
-        run: .inspect { (cursor) throws(CommandError) in .keys(Glob(try cursor.bytes("pattern"))) }),
-    Command(
-        "SCAN", .atLeast(2), [.readonly], usage: "cursor [MATCH pattern] [COUNT n] [TYPE t]",
-        summary: "Walks keys; the reserved ones when the pattern begins with @.", group: "inspection",
-        reply: "an array of the next cursor and keys", run: .inspect(parseScan)),
-    Command(
-        "DBSIZE", .exactly(1), [.readonly, .fast], summary: "Counts the keys that are not reserved.",
-        group: "inspection", reply: "an integer",
-        run: .local { (_, connection, _) throws(CommandError) in connection.output.integer(0) }),
-] + reservedWrites
+let inspectionCommands: [Command] =
+    [
+        Command(
+            "HGETALL", .exactly(2), [.readonly], usage: "key", summary: "Shows a task: @task:<id>.",
+            group: "inspection", reply: "a map of text",
+            run: .inspect { (cursor) throws(CommandError) in .hash(try cursor.bytes("key")) }),
+        Command(
+            "HGET", .exactly(3), [.readonly, .fast], usage: "key field", summary: "Shows one field of a task.",
+            group: "inspection", reply: "text, null if there is none",
+            run: .inspect { (cursor) throws(CommandError) in
+                .hashField(try cursor.bytes("key"), field: try cursor.bytes("field"))
+            }),
+        Command(
+            "HLEN", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts the fields of a task.",
+            group: "inspection", reply: "an integer",
+            run: .inspect { (cursor) throws(CommandError) in .hashLength(try cursor.bytes("key")) }),
+        Command(
+            "ZRANGE", 4...5, [.readonly], usage: "key start stop [WITHSCORES]",
+            summary: "Shows a queue's tasks: @queue:<name>:pending, :scheduled, :active.", group: "inspection",
+            reply: "an array of ids", run: .inspect(parseRange)),
+        Command(
+            "ZCARD", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts a queue's tasks.",
+            group: "inspection", reply: "an integer",
+            run: .inspect { (cursor) throws(CommandError) in .sortedCount(try cursor.bytes("key")) }),
+        Command(
+            "LRANGE", .exactly(4), [.readonly], usage: "key start stop",
+            summary: "Shows a queue's dead letters, the oldest first: @queue:<name>:dlq.", group: "inspection",
+            reply: "an array of ids",
+            run: .inspect { (cursor) throws(CommandError) in
+                .list(
+                    try cursor.bytes("key"), from: try cursor.integer("start"), to: try cursor.integer("stop"))
+            }),
+        Command(
+            "LLEN", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts a queue's dead letters.",
+            group: "inspection", reply: "an integer",
+            run: .inspect { (cursor) throws(CommandError) in .listLength(try cursor.bytes("key")) }),
+        Command(
+            "GET", .exactly(2), [.readonly, .fast], usage: "key",
+            summary: "Shows how many tasks are in a state: @metrics:tasks:state:<state>.", group: "inspection",
+            reply: "text, null if there is none",
+            run: .inspect { (cursor) throws(CommandError) in .string(try cursor.bytes("key")) }),
+        Command(
+            "SMEMBERS", .exactly(2), [.readonly], usage: "key", summary: "Shows the names of all queues: @queues.",
+            group: "inspection", reply: "a set",
+            run: .inspect { (cursor) throws(CommandError) in .members(try cursor.bytes("key")) }),
+        Command(
+            "SCARD", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts the queues.",
+            group: "inspection", reply: "an integer",
+            run: .inspect { (cursor) throws(CommandError) in .memberCount(try cursor.bytes("key")) }),
+        Command(
+            "TYPE", .exactly(2), [.readonly, .fast], usage: "key", summary: "Tells what kind of key it is.",
+            group: "inspection", reply: "a word",
+            run: .inspect { (cursor) throws(CommandError) in .type(try cursor.bytes("key")) }),
+        Command(
+            "TTL", .exactly(2), [.readonly, .fast], usage: "key", summary: "Tells how long a key lives.",
+            group: "inspection", reply: "-1: for ever; -2: there is none",
+            run: .inspect { (cursor) throws(CommandError) in .timeToLive(try cursor.bytes("key")) }),
+        Command(
+            "EXISTS", .atLeast(2), [.readonly, .fast], usage: "key [key ...]", summary: "Counts the keys there are.",
+            group: "inspection", reply: "an integer",
+            run: .inspect { (cursor) throws(CommandError) in
+                var keys: [Bytes] = []
+                while cursor.hasMore { keys.append(try cursor.bytes("key")) }
+                return .exists(keys)
+            }),
+        Command(
+            "KEYS", .exactly(2), [.readonly], usage: "pattern",
+            summary: "Lists keys; the reserved ones when the pattern begins with @, never the tasks.",
+            group: "inspection", reply: "an array",
+            run: .inspect { (cursor) throws(CommandError) in .keys(Glob(try cursor.bytes("pattern"))) }),
+        Command(
+            "SCAN", .atLeast(2), [.readonly], usage: "cursor [MATCH pattern] [COUNT n] [TYPE t]",
+            summary: "Walks keys; the reserved ones when the pattern begins with @.", group: "inspection",
+            reply: "an array of the next cursor and keys", run: .inspect(parseScan)),
+        Command(
+            "DBSIZE", .exactly(1), [.readonly, .fast], summary: "Counts the keys that are not reserved.",
+            group: "inspection", reply: "an integer",
+            run: .local { (_, connection, _) throws(CommandError) in connection.output.integer(0) }),
+    ] + reservedWrites
 
 @Sendable private func parseRange(_ cursor: inout ArgumentCursor) throws(CommandError) -> Inspection {
     let key = try cursor.bytes("key")
@@ -106,7 +107,10 @@ let inspectionCommands: [Command] = [
 }
 
 /// Redis' writing commands that somebody may try on a reserved key. There are no other keys yet.
-private let reservedWrites = ["SET", "DEL", "UNLINK", "EXPIRE", "PERSIST", "HSET", "HDEL", "ZADD", "ZREM", "LPUSH", "RPUSH", "LPOP", "RPOP", "SADD", "SREM", "RENAME"].map { name in
+private let reservedWrites = [
+    "SET", "DEL", "UNLINK", "EXPIRE", "PERSIST", "HSET", "HDEL", "ZADD", "ZREM", "LPUSH", "RPUSH", "LPOP", "RPOP",
+    "SADD", "SREM", "RENAME",
+].map { name in
     Command(
         name, .atLeast(2), [.fast], usage: "key ...", summary: "Refused: reserved keys are read-only.",
         group: "inspection", reply: "an error",

@@ -81,7 +81,8 @@ extension Broker {
 
     /// Runs a connection's commands inside the group until it blocks, has none or the group is full.
     private func run(
-        _ connection: Connection, _ engine: inout Engine, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+        _ connection: Connection, _ engine: inout Engine, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         note(connection)
         while !group.isFull, let (command, cursor) = next(connection, now) {

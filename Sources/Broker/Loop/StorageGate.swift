@@ -1,7 +1,7 @@
 import Logging
+import MartletEngine
 import MartletProtocol
 import MartletStorage
-import MartletEngine
 
 /// What may be tried while storage is in trouble, so that refusals are quick and recovery needs nobody.
 struct StorageGate {
@@ -22,7 +22,8 @@ struct StorageGate {
     var isOpen: Bool { readOnly == nil && level == .ample }
 
     /// Looks how much room there is: now and then, and before every group while the data file is nearly full.
-    /// - Returns: how many bytes of requests the next group may take, so that it does not run through what is kept back.
+    /// - Returns: how many bytes of requests the next group may take, so that it does not run through what is kept
+    ///   back.
     mutating func look(_ store: TaskStore, _ now: Timestamp, _ logger: Logger) -> Int {
         let usage = store.usage
         let share = max(Self.smallestGroup, (usage.capacity - usage.used) / 8)
@@ -48,8 +49,11 @@ struct StorageGate {
     func refusal(_ flags: CommandFlags, _ now: Timestamp) -> CommandError? {
         guard flags.contains(.write) else { return nil }
         if let readOnly { return Self.isReadOnly(readOnly) }
-        let needsRoom = flags.contains(.denyOutOfMemory) ? level >= .low : flags.contains(.handsOut) && level >= .critical
-        guard needsRoom || (now < fullUntil && !flags.isDisjoint(with: [.denyOutOfMemory, .handsOut])) else { return nil }
+        let needsRoom =
+            flags.contains(.denyOutOfMemory) ? level >= .low : flags.contains(.handsOut) && level >= .critical
+        guard needsRoom || (now < fullUntil && !flags.isDisjoint(with: [.denyOutOfMemory, .handsOut])) else {
+            return nil
+        }
         return Self.isFull("the data directory has no room for new tasks")
     }
 

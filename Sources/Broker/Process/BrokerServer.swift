@@ -49,8 +49,10 @@ public final class BrokerServer: Sendable {
                 }
             }.get()
             do {
-                let listener = try await bootstrap(loop, broker).bind(host: configuration.bind, port: configuration.port)
-                    .get()
+                let listener = try await bootstrap(loop, broker).bind(
+                    host: configuration.bind, port: configuration.port
+                )
+                .get()
                 try await loop.submit { broker.value.begin(listener) }.get()
                 return BrokerServer(group, broker, promise, listener.localAddress)
             } catch {
@@ -101,8 +103,9 @@ extension BrokerServer {
     }
 
     private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
-            && (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        host == "localhost" || host == "::1"
+            || host.hasPrefix("127.")
+                && (try? SocketAddress(ipAddress: host, port: 0)) != nil
     }
 
     private static func exitCode(_ error: StorageError) -> Int32 {

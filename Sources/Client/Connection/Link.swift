@@ -142,7 +142,10 @@ extension Link {
             channel.close(promise: nil)
             return queue.removeAll().forEach { $0.sink.deliver(.failure(reason)) }
         }
-        guard missing == 1 else { return phase = .greeting(channel, missing: missing - 1) }
+        guard missing == 1 else {
+            phase = .greeting(channel, missing: missing - 1)
+            return
+        }
         phase = .ready(channel)
         flush()
     }
@@ -191,9 +194,13 @@ extension Link {
         case .idle, .pausing, .closed: return
         }
         queue.connectionLost()
-        guard !queue.isEmpty else { return phase = .idle }
+        guard !queue.isEmpty else {
+            phase = .idle
+            return
+        }
         let pause = delay.next(using: &random)
-        logger.debug("connection lost", metadata: ["reason": "\(reason)", "pause_ms": "\(pause.nanoseconds / 1_000_000)"])
+        logger.debug(
+            "connection lost", metadata: ["reason": "\(reason)", "pause_ms": "\(pause.nanoseconds / 1_000_000)"])
         phase = .pausing(loop.scheduleTask(in: pause) { self.assumeIsolated { $0.pauseEnded() } })
     }
 

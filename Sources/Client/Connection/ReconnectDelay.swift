@@ -1,6 +1,7 @@
 import NIOCore
 
-/// How long to wait before connecting again: doubling, capped, half of it random so that many clients do not return as one.
+/// How long to wait before connecting again: doubling, capped, half of it random so that many clients do not return
+/// as one.
 struct ReconnectDelay {
     let base: Duration
     let cap: Duration

@@ -12,8 +12,8 @@ public struct TaskHandle<Output: Sendable>: Sendable {
     /// the result is seen at most a second after the end. A broker that is away is waited for.
     ///
     /// - Parameter limit: how long to wait; `nil`: for ever.
-    /// - Throws: `taskEnded` when it ended DLQ, CANCELLED or EXPIRED; `timedOut` past `limit`; `refused` with NOTASK when
-    ///   its record is gone; `decoding`; `cancelled`.
+    /// - Throws: `taskEnded` when it ended DLQ, CANCELLED or EXPIRED; `timedOut` past `limit`; `refused` with NOTASK
+    ///   when its record is gone; `decoding`; `cancelled`.
     public func result(within limit: Duration? = nil) async throws(MartletError) -> Output {
         let clock = ContinuousClock()
         let end = limit.map { clock.now + $0 }

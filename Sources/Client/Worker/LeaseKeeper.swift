@@ -23,7 +23,7 @@ struct LeaseKeeper: Sendable {
             guard reply["cancel"]?.boolean == true else { return true }
             attempt.cancel()
             return false
-        } catch where error.endsLease {
+        } catch  where error.endsLease {
             attempt.loseLease()
             return false
         } catch {
@@ -45,7 +45,7 @@ struct LeaseKeeper: Sendable {
             do {
                 _ = try await link.send(command)
                 return
-            } catch where error.endsLease {
+            } catch  where error.endsLease {
                 return logger.warning("lease lost", metadata: ["task": "\(lease.id)", "error": "\(error)"])
             } catch {
                 let metadata: Logger.Metadata = ["task": "\(lease.id)", "error": "\(error)"]

@@ -96,7 +96,7 @@ struct Slot: Sendable {
             lease, result: result, nonce: Nonce.random(), nextBlock: block.wholeMilliseconds)
         do throws(MartletError) {
             return try Lease.all(in: try await link.send(command, blocking: block, role: .next(prelude))).first
-        } catch where error.endsLease {
+        } catch  where error.endsLease {
             worker.logger.warning("lease lost", metadata: ["task": "\(lease.id)", "error": "\(error)"])
         } catch {
             // Whether it was done is open. Said again with the same token it is done once.

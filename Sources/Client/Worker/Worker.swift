@@ -16,8 +16,8 @@ public import ServiceLifecycle
 /// - A handler that throws fails the attempt; `TaskFailure` says more exactly what follows.
 /// - While a handler runs its lease is extended at every third of its length. When the lease is lost all the same, the
 ///   handler's Swift task is cancelled and its outcome dropped: another worker may have the task.
-/// - On a graceful shutdown, or when its own Swift task is cancelled, it takes nothing new, lets running handlers finish
-///   for `WorkerOptions.grace`, then cancels them and gives their tasks back uncounted.
+/// - On a graceful shutdown, or when its own Swift task is cancelled, it takes nothing new, lets running handlers
+///   finish for `WorkerOptions.grace`, then cancels them and gives their tasks back uncounted.
 public final class Worker: Service {
     public let queues: [String]
     public let options: WorkerOptions

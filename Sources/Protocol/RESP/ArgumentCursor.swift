@@ -39,7 +39,8 @@ public struct ArgumentCursor {
     public mutating func payload(_ what: StaticString) throws(CommandError) -> Bytes {
         let index = try take(what)
         guard request.length(index) <= Limits.payload else {
-            throw CommandError(.tooBig, "\(what) of \(request.length(index)) bytes: at most \(Limits.payload) are taken")
+            throw CommandError(
+                .tooBig, "\(what) of \(request.length(index)) bytes: at most \(Limits.payload) are taken")
         }
         return request.bytes(index)
     }

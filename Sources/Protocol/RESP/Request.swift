@@ -79,7 +79,8 @@ public struct Request: Sendable {
         return String(
             String.UnicodeScalarView(
                 text.unicodeScalars.map { scalar in
-                    scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x2028...0x2029).contains(scalar.value)
+                    scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+                        || (0x2028...0x2029).contains(scalar.value)
                         ? " " : scalar
                 }))
     }
