@@ -1,4 +1,4 @@
-"""Bad input: a clear error, nothing changed, the connection alive. Malformed RESP: an error, and the connection ends."""
+"""Bad input: a clear error, nothing changed, the connection alive. Malformed RESP: an error and the end."""
 
 import pytest
 

@@ -46,7 +46,8 @@ def test_an_occupied_port_is_named_in_one_line(broker, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [
-    ("--nonsense",), ("--port", "x"), ("--port", 65536), ("--port", -1), ("--max-data-mb", 0), ("--durability", "never"),
+    ("--nonsense",), ("--port", "x"), ("--port", 65536), ("--port", -1), ("--max-data-mb", 0),
+    ("--durability", "never"),
     ("--log-level", "loud"), ("--bind", "0.0.0.0"), ("--config", "/nonexistent.json"),
     ("--password-file", "/nonexistent"),
 ], ids=lambda arguments: " ".join(map(str, arguments)))

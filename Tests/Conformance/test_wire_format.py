@@ -13,7 +13,8 @@ HAND_OUT = (
 ).split()
 TASK = (
     "id queue type state priority attempt retries retries_left token worker enqueued_at run_at started_at deadline "
-    "ended_at last_error error_kind progress note cancel unique group order tags meta keep_until result_size payload_size"
+    "ended_at last_error error_kind progress note cancel unique group order tags meta keep_until result_size "
+    "payload_size"
 ).split()
 MOVE = "at from to attempt reason kind message trace worker".split()
 QUEUE = (
