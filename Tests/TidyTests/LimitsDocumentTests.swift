@@ -38,4 +38,23 @@ struct LimitsDocumentTests {
             #expect(known.contains(String(row.dropFirst(3).prefix { $0 != "`" })), "docs/limits.md: \(row)")
         }
     }
+
+    @Test
+    func everyLimitOfTheBrokerStandsInTheFileTheDocumentNames() throws {
+        let document = try #require(Repository.file("docs/limits.md"))
+        let section = document.lines.drop { $0 != "## The broker" }.dropFirst().prefix { !$0.hasPrefix("## ") }
+        let rows = section.filter { $0.hasPrefix("| `") }
+        #expect(rows.count > 10)
+        for row in rows {
+            let cells = row.split(separator: "|").map { $0.filter { $0 != "`" }.trimmingCharacters(in: .whitespaces) }
+            let source = try #require(Repository.file("Sources/" + cells[2]), "no such file: \(cells[2])")
+            let isThere = source.lines.contains { line in
+                let words = line.split { " :".contains($0) }
+                guard let keyword = words.firstIndex(where: { $0 == "let" || $0 == "var" }) else { return false }
+                return words.dropFirst(keyword + 1).first.map(String.init) == cells[0]
+                    && line.hasSuffix("= " + cells[1])
+            }
+            #expect(isThere, "docs/limits.md: \(cells[0]) = \(cells[1]) is not in \(cells[2])")
+        }
+    }
 }
