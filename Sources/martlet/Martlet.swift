@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// The one executable.
 @main
@@ -6,4 +7,20 @@ struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet", abstract: "A task broker in one process.", version: "martlet 0.1.0",
         subcommands: [ServeCommand.self, BenchCommand.self])
+
+    /// Says what is wrong with the arguments in one line; the parser by itself would print its usage, too.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            writeLine("martlet: \(message(for: error))", to: STDERR_FILENO)
+            exit(withError: ExitCode.validationFailure)
+        }
+    }
 }

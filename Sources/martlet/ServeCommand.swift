@@ -93,7 +93,7 @@ private func onSignal(_ number: Int32, _ body: @escaping @Sendable () -> Void) -
 }
 
 /// Writes one line at once; a closed descriptor is nobody's loss.
-private func writeLine(_ text: String, to descriptor: Int32) {
+func writeLine(_ text: String, to descriptor: Int32) {
     let bytes = Array("\(text)\n".utf8)
     _ = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
 }

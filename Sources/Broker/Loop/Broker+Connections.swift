@@ -30,7 +30,7 @@ extension Broker {
         guard !connection.isClosing else { return }
         statistics.inputBytes += Int64(bytes.readableBytes)
         if connection.inbound.readableBytes == 0 {
-            connection.inbound = bytes
+            connection.inbound = receiveBuffers.keep(bytes)
         } else {
             connection.inbound.writeImmutableBuffer(bytes)
         }
@@ -58,11 +58,13 @@ extension Broker {
         stalled[connection.id] = nil
         totalInbound -= connection.countedInbound
         totalExcess -= connection.excess
+        totalOutstanding -= connection.outstanding
         (connection.countedInbound, connection.outstanding) = (0, 0)
         if connection.blocked != nil {
             connection.blocked = nil
             store.withEngine { $0.forget(caller: connection.id) }
         }
+        noteMemory()
         if stopping != nil, connections.isEmpty { finishStop() }
     }
 
@@ -87,6 +89,7 @@ extension Broker {
             drop(largest, "unfinished requests take more than \(InputLimits.total) bytes in all")
         }
         updateReading(connection)
+        noteMemory()
     }
 
     private func updateReading(_ connection: Connection) {

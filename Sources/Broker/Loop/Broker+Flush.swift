@@ -77,6 +77,7 @@ extension Broker {
 
     private func setOutstanding(_ connection: Connection, _ bytes: Int, largest: Int) {
         totalExcess -= connection.excess
+        totalOutstanding += bytes - connection.outstanding
         (connection.outstanding, connection.largestFlush) = (bytes, largest)
         totalExcess += connection.excess
     }

@@ -14,7 +14,7 @@ extension Broker {
     /// Sets the timer when something is to be done earlier than it is set to. What moved later is found out when it
     /// fires: cheaper than moving it with every command.
     func rearmTimer() {
-        let next = min(engineInstant ?? .max, nextPush, nextStallCheck)
+        let next = min(engineInstant ?? .max, nextPush, nextStallCheck, memoryUse.trimAt)
         guard next < timerAt else { return }
         timer?.cancel()
         timerAt = next
@@ -46,6 +46,7 @@ extension Broker {
         }
         if nextPush <= now { sendPushes(now) }
         if nextStallCheck <= now { checkStalls(now) }
+        if memoryUse.trimAt <= now { memoryUse.trim() }
         finishRound(now)
     }
 

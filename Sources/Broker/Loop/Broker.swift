@@ -15,6 +15,8 @@ final class Broker {
     let logger: Logger
     let password: PasswordHash?
     let table = CommandTable.all
+    let receiveBuffers: ReceiveBuffers
+    var memoryUse = MemoryUse()
     var clock: BrokerClock
     var gate = StorageGate()
     var statistics = Statistics()
@@ -32,6 +34,7 @@ final class Broker {
     var touched: [Connection] = []
     var totalInbound = 0
     var totalExcess = 0
+    var totalOutstanding = 0
 
     var timer: Scheduled<Void>?
     var timerAt: Timestamp = .max
@@ -59,6 +62,7 @@ final class Broker {
         self.stopRequested = stopRequested
         self.configuration = configuration
         (self.loop, self.logger, self.password) = (loop, logger, password)
+        receiveBuffers = ReceiveBuffers(loop: loop.nonisolated())
         clock = BrokerClock(BrokerClock.read())
         startedAt = clock.now
         var random = SystemRandomNumberGenerator()

@@ -1,14 +1,5 @@
 import NIOCore
 
-/// Receive buffers of a fixed size that are not kept by the channel: an idle connection holds none.
-struct TransientReceiveAllocator: RecvByteBufferAllocator {
-    static let size = 32 * 1024
-
-    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer { allocator.buffer(capacity: Self.size) }
-    func nextBufferSize() -> Int? { nil }
-    mutating func record(actualReadBytes: Int) -> Bool { false }
-}
-
 /// Between a socket and the broker: raw bytes in, raw bytes out. Confined to the event loop.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
