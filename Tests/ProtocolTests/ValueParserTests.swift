@@ -31,10 +31,7 @@ struct ValueParserTests {
         (">2\r\n$9\r\nkeepalive\r\n:1\r\n", .push([.bulk(Bytes("keepalive".utf8)), .integer(1)])),
         (",1.5\r\n", .double(1.5)),
         (",-inf\r\n", .double(-.infinity)),
-        (
-            "(-3492890328409238509324850943850943825024385\r\n",
-            .bigNumber("-3492890328409238509324850943850943825024385")
-        ),
+        ("(-34928903284092385093248\r\n", .bigNumber("-34928903284092385093248")),
         ("=8\r\ntxt:some\r\n", .verbatim(format: "txt", Bytes("some".utf8))),
         ("|1\r\n+ttl\r\n:3600\r\n:7\r\n", .integer(7)),
         ("*2\r\n|0\r\n:1\r\n|1\r\n+a\r\n*1\r\n:5\r\n:2\r\n", .array([.integer(1), .integer(2)])),
@@ -68,11 +65,9 @@ struct ValueParserTests {
     }
 
     @Test(arguments: [
-        "x\r\n", "\r\n", ":\r\n", ":1a\r\n", ":9223372036854775808\r\n", "$-2\r\n", "$+1\r\n",
-        "$9223372036854775808\r\n",
-        "$1\r\nab\r\n", "*-2\r\n", "*99999999999999999999\r\n", "%-1\r\n", "#x\r\n", "_x\r\n", ",abc\r\n", "(\r\n",
-        "(-\r\n",
-        "(1a\r\n", "=3\r\ntxt\r\n", "=4\r\ntext\r\n", "+a\n", "$?\r\n",
+        "x\r\n", "\r\n", ":\r\n", ":1a\r\n", ":9223372036854775808\r\n", "$-2\r\n", "$+1\r\n", "$?\r\n",
+        "$9223372036854775808\r\n", "$1\r\nab\r\n", "*-2\r\n", "*99999999999999999999\r\n", "%-1\r\n", "#x\r\n",
+        "_x\r\n", ",abc\r\n", "(\r\n", "(-\r\n", "(1a\r\n", "=3\r\ntxt\r\n", "=4\r\ntext\r\n", "+a\n",
     ])
     func whatIsNotRESPIsRefused(wire: String) {
         var parser = RESPValueParser()
@@ -118,7 +113,7 @@ struct ValueParserTests {
     }
 
     @Test func arbitraryBytesNeverTrap() {
-        var random = SystemRandomNumberGenerator()
+        var random = SplitMix(state: 7)
         let alphabet = Bytes("*$%~>|+-:,#_(=!0123456789\r\n\r\n\r\nabc".utf8)
         for _ in 0..<20_000 {
             var parser = RESPValueParser(limits: Self.small)
@@ -130,5 +125,18 @@ struct ValueParserTests {
             }
             #expect(values <= bytes.count)
         }
+    }
+}
+
+/// The same numbers every time.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
     }
 }

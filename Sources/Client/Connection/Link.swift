@@ -140,14 +140,13 @@ extension Link {
             epoch += 1
             phase = .idle
             channel.close(promise: nil)
-            return queue.removeAll().forEach { $0.sink.deliver(.failure(reason)) }
-        }
-        guard missing == 1 else {
+            for command in queue.removeAll() { command.sink.deliver(.failure(reason)) }
+        } else if missing > 1 {
             phase = .greeting(channel, missing: missing - 1)
-            return
+        } else {
+            phase = .ready(channel)
+            flush()
         }
-        phase = .ready(channel)
-        flush()
     }
 }
 
@@ -199,8 +198,8 @@ extension Link {
             return
         }
         let pause = delay.next(using: &random)
-        logger.debug(
-            "connection lost", metadata: ["reason": "\(reason)", "pause_ms": "\(pause.nanoseconds / 1_000_000)"])
+        let milliseconds = pause.nanoseconds / 1_000_000
+        logger.debug("connection lost", metadata: ["reason": "\(reason)", "pause_ms": "\(milliseconds)"])
         phase = .pausing(loop.scheduleTask(in: pause) { self.assumeIsolated { $0.pauseEnded() } })
     }
 
