@@ -48,24 +48,30 @@ def percentile(values, share):
 
 
 def lateness(broker, count=80, spacing=25):
-    """How late a waiting worker gets tasks that become due one after another, in milliseconds."""
+    """How late a waiting worker gets tasks that become due one after another, and what one durable command takes at
+    the same time: the 99th percentiles, in milliseconds."""
     with broker.connect() as client, broker.connect() as worker:
         client.pipeline([("TASK.ADD", "q", "t", "p", "DELAY", 300 + spacing * number) for number in range(count)])
-        late = []
+        late, durable = [], []
         for _ in range(count):
             (task,) = tasks(worker("TASK.RESERVE", 1, "q", "BLOCK", 5000))
             late.append(time.time() * 1000 - task["run_at"])
-    print(f"lateness p50 {percentile(late, 0.5):.1f} ms, p99 {percentile(late, 0.99):.1f} ms")
-    return late
+            started = time.monotonic()
+            client("TASK.ADD", "other", "t", "p")
+            durable.append((time.monotonic() - started) * 1000)
+    assert min(late) >= -1
+    return percentile(late, 0.99), percentile(durable, 0.99)
 
 
 def test_due_tasks_start_on_time(broker):
-    # The goal is 5 ms on an idle machine; tests may share theirs, so one quiet run of three is enough.
-    runs = []
-    while len(runs) < 3 and (not runs or percentile(runs[-1], 0.99) > 5):
-        runs.append(lateness(broker))
-        assert min(runs[-1]) >= -1
-    assert min(percentile(run, 0.99) for run in runs) <= 25
+    # The goal is 5 ms on an idle machine. Tests may share theirs, with its disk: then a start, which is one durable
+    # command, is measured against another; and one quiet run of three is enough.
+    for _ in range(3):
+        late, durable = lateness(broker)
+        print(f"lateness p99 {late:.1f} ms, a durable command beside it p99 {durable:.1f} ms")
+        if late <= max(5, 2 * durable):
+            return
+    raise AssertionError(f"p99 lateness {late:.1f} ms")
 
 
 def test_a_blocked_caller_gets_nothing_when_its_time_is_up(broker):
