@@ -92,7 +92,7 @@ let package = Package(
             dependencies: ["MartletBroker", "MartletClient", "MartletProtocol", nio, nioPosix, logging],
             swiftSettings: house),
         .testTarget(
-            name: "ClientTests", dependencies: ["MartletClient", "MartletProtocol", nio, nioPosix, lifecycle],
+            name: "ClientTests", dependencies: ["MartletClient", "MartletProtocol", nio, nioPosix, logging, lifecycle],
             swiftSettings: house),
         .testTarget(
             name: "BenchTests", dependencies: ["MartletBench", "MartletBroker", "MartletProtocol", logging],
