@@ -65,4 +65,43 @@ struct PressureTests {
             withExtendedLifetime(hostile) {}
         }
     }
+
+    @Test func `a hand-out whose reply could not be written is undone`() async throws {
+        try await withBroker { broker in
+            let (worker, other) = (try broker.connect(), try broker.connect())
+            let payload = String(repeating: "x", count: Limits.payload)
+            let id = try #require(try other.call("TASK.ADD", "q", "t", payload).text)
+            let owed = try #require(try other.call("TASK.GET", id)["run_at"]?.integer)
+            try worker.send(["TASK.RESERVE", "1", "q"])
+            while try other.call("TASK.GET", id)["state"]?.text != "ACTIVE" {}
+            worker.hangUp()
+            while try other.call("TASK.GET", id)["state"]?.text == "ACTIVE" {}
+            let view = try other.call("TASK.GET", id)
+            #expect(view["state"]?.text == "PENDING" && view["attempt"]?.integer == 0)
+            #expect(view["run_at"]?.integer == owed)
+        }
+    }
+
+    @Test func `a pipeline of slow looks does not hold up others`() async throws {
+        try await withBroker { broker in
+            let (greedy, other) = (try broker.connect(), try broker.connect())
+            let tasks = ["TASK.MADD", "q", "TASKS", "5000"] + Array(repeating: "x", count: 10_000)
+            for _ in 0..<2 { try other.send(tasks) }
+            for _ in 0..<2 { #expect(try other.reply().elements?.count == 5_000) }
+            let scan = RawClient.encode(["SCAN", "0", "MATCH", "@nothing", "COUNT", "10000"])
+            try greedy.send(Array(repeatElement(scan, count: 200).joined()))
+            let clock = ContinuousClock()
+            var worst = Duration.zero
+            for _ in 0..<50 {
+                let start = clock.now
+                #expect(try other.call("PING") == .simple("PONG"))
+                worst = max(worst, clock.now - start)
+            }
+            for _ in 0..<200 { #expect(try greedy.reply().elements?.count == 2) }
+            let whole = clock.now
+            try greedy.send(Array(repeatElement(scan, count: 200).joined()))
+            for _ in 0..<200 { _ = try greedy.reply() }
+            #expect(worst < (clock.now - whole) / 4, "others wait for a part of the pipeline, not for all of it")
+        }
+    }
 }

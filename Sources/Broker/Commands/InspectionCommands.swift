@@ -4,7 +4,7 @@ import MartletProtocol
 let inspectionCommands: [Command] =
     [
         Command(
-            "HGETALL", .exactly(2), [.readonly], usage: "key", summary: "Shows a task: @task:<id>.",
+            "HGETALL", .exactly(2), [.readonly, .fast], usage: "key", summary: "Shows a task: @task:<id>.",
             group: "inspection", reply: "a map of text",
             run: .inspect { (cursor) throws(CommandError) in .hash(try cursor.bytes("key")) }),
         Command(

@@ -92,7 +92,8 @@ extension Broker {
         _ now: Timestamp, _ transaction: borrowing Transaction<A>
     ) {
         var cursor = cursor
-        group.commands += 1
+        // A pipeline of slow looks must not hold up everybody else.
+        group.commands += command.flags.contains(.fast) ? 1 : GroupLimits.slowCommand
         let end = connection.output.buffer.writerIndex
         do {
             switch command.run {

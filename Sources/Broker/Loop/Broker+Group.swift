@@ -26,7 +26,7 @@ extension Broker {
     /// Runs what needs no storage, up to the first command that does.
     private func runLocal(_ connection: Connection, _ now: Timestamp) {
         begin(connection)
-        while let (command, cursor) = next(connection, now) {
+        while !group.isFull, let (command, cursor) = next(connection, now) {
             guard case .local(let run) = command.run else {
                 connection.need = needs(command)
                 return
@@ -40,7 +40,7 @@ extension Broker {
         do throws(StorageError) {
             try store.read { (engine, transaction) throws(StorageError) in
                 for connection in queue where connection.need == .reading {
-                    while let (command, cursor) = next(connection, now) {
+                    while !group.isFull, let (command, cursor) = next(connection, now) {
                         if needs(command) == .writing {
                             connection.need = .writing
                             break

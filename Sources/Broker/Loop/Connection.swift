@@ -129,6 +129,8 @@ enum InputLimits {
 /// How much one group does before it is committed.
 enum GroupLimits {
     static let commands = 2_000
+    /// How many commands one counts for that may look at thousands of entries.
+    static let slowCommand = 200
     /// Bytes of the requests that write.
     static let bytes = 32 * 1024 * 1024
     /// Entries of bookkeeping.
