@@ -12,12 +12,28 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     private static let mostSpares = 4
 
     private let spares: NIOLoopBoundBox<[ByteBuffer]>
-    private var hasRead = false
+    /// Whether this channel has its first buffer.
+    private let hasFirst: NIOLoopBoundBox<Bool>
 
-    init(loop: any EventLoop) { spares = NIOLoopBoundBox([], eventLoop: loop) }
+    init(loop: any EventLoop) {
+        spares = NIOLoopBoundBox([], eventLoop: loop)
+        hasFirst = NIOLoopBoundBox(true, eventLoop: loop)
+    }
+
+    /// The same buffers for one more channel.
+    func forChannel(on loop: any EventLoop) -> ReceiveBuffers {
+        ReceiveBuffers(spares: spares, hasFirst: NIOLoopBoundBox(false, eventLoop: loop))
+    }
+
+    private init(spares: NIOLoopBoundBox<[ByteBuffer]>, hasFirst: NIOLoopBoundBox<Bool>) {
+        (self.spares, self.hasFirst) = (spares, hasFirst)
+    }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
-        guard hasRead else { return allocator.buffer(capacity: Self.firstSize) }
+        guard hasFirst.value else {
+            hasFirst.value = true
+            return allocator.buffer(capacity: Self.firstSize)
+        }
         guard var spare = spares.value.popLast() else { return allocator.buffer(capacity: Self.size) }
         // Only now: while the read it served was passed on, others held it too and emptying would have copied it.
         spare.clear()
@@ -27,10 +43,8 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     /// `nil` keeps a channel from using its first buffer again.
     func nextBufferSize() -> Int? { nil }
 
-    mutating func record(actualReadBytes: Int) -> Bool {
-        hasRead = true
-        return false
-    }
+    /// `true` as well: with `false` a channel reads into its small first buffer for ever.
+    func record(actualReadBytes: Int) -> Bool { true }
 
     /// Takes the bytes of a read out of the buffer it came in, if they are few.
     func keep(_ read: ByteBuffer) -> ByteBuffer {

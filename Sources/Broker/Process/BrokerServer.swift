@@ -76,7 +76,8 @@ public final class BrokerServer: Sendable {
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.syncOptions?.setOption(.recvAllocator, value: broker.value.receiveBuffers)
+                    let buffers = broker.value.receiveBuffers.forChannel(on: channel.eventLoop)
+                    try channel.syncOptions?.setOption(.recvAllocator, value: buffers)
                     try channel.pipeline.syncOperations.addHandler(ConnectionHandler(broker: broker.value))
                 }
             }
