@@ -19,7 +19,8 @@ struct Census {
             Tables.tasks, from: KeyBytes(), prefix: KeyBytes(), damaged: { _ in damaged += 1 }
         ) { key, record in
             var reader = key.reader
-            read[reader.next()] = TaskRecord(from: &record)
+            let sequence: UInt64 = reader.next()
+            read[sequence] = TaskRecord(from: &record, sequence: sequence)
             _ = record.rest()
             return true
         }

@@ -32,7 +32,7 @@ extension Engine {
         _ sequence: UInt64, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> (task: TaskRecord, payload: Bytes)? {
         let found = try transaction.read(Tables.tasks, taskKey(sequence)) { record in
-            let task = TaskRecord(from: &record)
+            let task = TaskRecord(from: &record, sequence: sequence)
             return (task: task, payload: task.hasBody ? [] : record.rest())
         }
         guard let found, found.task.hasBody else { return found }
@@ -44,7 +44,7 @@ extension Engine {
     }
 
     func task<A>(_ sequence: UInt64, _ transaction: borrowing Transaction<A>) throws(StorageError) -> TaskRecord? {
-        try transaction.read(Tables.tasks, taskKey(sequence)) { TaskRecord(from: &$0) }
+        try transaction.read(Tables.tasks, taskKey(sequence)) { TaskRecord(from: &$0, sequence: sequence) }
     }
 
     func state<A>(

@@ -3,7 +3,7 @@ import MartletStorage
 
 /// A task as it was added. Written once; what a task does not say itself takes no room.
 ///
-///     mask u16 │ queue u32 │ type u32 │ priority u8 │ created i64 │ run at i64
+///     mask u16 │ queue u32 │ type u32 │ priority u8 │ [created i64] │ [run at i64]
 ///     │ [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64] [keep i64]
 ///     │ payload size u32 │ payload, unless it lies in `bodies`
 struct TaskRecord {
@@ -38,10 +38,16 @@ struct TaskRecord {
         static let timeToLive: UInt16 = 32
         static let keep: UInt16 = 64
         static let body: UInt16 = 128
+        /// It was not created in the millisecond its sequence tells.
+        static let created: UInt16 = 256
+        /// It was not due when it was created.
+        static let runAt: UInt16 = 512
     }
 
-    private var mask: UInt16 {
+    private func mask(_ sequence: UInt64) -> UInt16 {
         var mask: UInt16 = 0
+        if created != Self.instant(sequence) { mask |= Bit.created }
+        if runAt != created { mask |= Bit.runAt }
         if retries != TaskDefaults.retries { mask |= Bit.retries }
         if backoff != TaskDefaults.backoff { mask |= Bit.backoff }
         if jitter != TaskDefaults.jitter { mask |= Bit.jitter }
@@ -53,14 +59,17 @@ struct TaskRecord {
         return mask
     }
 
-    func write(to record: inout RecordWriter, payload: Bytes) {
-        let mask = mask
+    /// The millisecond a sequence was drawn in.
+    private static func instant(_ sequence: UInt64) -> Timestamp { Timestamp(sequence >> 16) }
+
+    func write(to record: inout RecordWriter, sequence: UInt64, payload: Bytes) {
+        let mask = mask(sequence)
         record.uint16(mask)
         record.uint32(queue)
         record.uint32(type)
         record.uint8(UInt8(priority))
-        record.int64(created)
-        record.int64(runAt)
+        if mask & Bit.created != 0 { record.int64(created) }
+        if mask & Bit.runAt != 0 { record.int64(runAt) }
         if mask & Bit.retries != 0 { record.int64(retries) }
         if mask & Bit.backoff != 0 { backoff.write(to: &record) }
         if mask & Bit.jitter != 0 { record.uint8(UInt8(jitter)) }
@@ -81,13 +90,13 @@ struct TaskRecord {
     }
 
     /// Leaves the reader where an inline payload begins.
-    init(from record: inout RecordReader) {
+    init(from record: inout RecordReader, sequence: UInt64) {
         let mask = record.uint16()
         queue = record.uint32()
         type = record.uint32()
         priority = Int(record.uint8())
-        created = record.int64()
-        runAt = record.int64()
+        created = mask & Bit.created != 0 ? record.int64() : Self.instant(sequence)
+        runAt = mask & Bit.runAt != 0 ? record.int64() : created
         if mask & Bit.retries != 0 { retries = record.int64() }
         if mask & Bit.backoff != 0 { backoff = Backoff(from: &record) }
         if mask & Bit.jitter != 0 { jitter = Int(record.uint8()) }

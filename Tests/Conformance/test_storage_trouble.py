@@ -162,6 +162,7 @@ def test_a_damaged_record_is_named_and_everything_else_served(broker):
             for task in taken:
                 assert client("TASK.ACK", task["id"], task["token"]) == "OK"
         assert served == ids[:5] + ids[6:]
+        assert b"damaged_tasks:1" in client("INFO") and b"damaged_newest:" + ids[5] in client("INFO")
         assert not isinstance(client("TASK.ADD", "q", "t", "more"), Refusal)
     broker.restart()
     with broker.connect() as client:

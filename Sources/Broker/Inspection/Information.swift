@@ -105,9 +105,11 @@ extension Broker {
 
     private var storage: [(String, String)] {
         let usage = store.usage
+        let damaged = store.withEngine { $0.damaged }
         return [
             ("data_bytes", "\(usage.used)"), ("data_limit_bytes", "\(usage.capacity)"),
-            ("read_only_reason", gate.readOnly ?? ""),
+            ("read_only_reason", gate.readOnly ?? ""), ("damaged_tasks", "\(damaged.count)"),
+            ("damaged_newest", damaged.newest ?? ""),
         ]
     }
 

@@ -73,10 +73,20 @@ extension Broker {
                     try serve(&engine, now, transaction)
                     return try engine.nextInstant(in: transaction)
                 })
+            reportDamage()
         } catch {
             logger.debug("a group failed and is run again one by one", metadata: ["reason": "\(error)"])
             runOneByOne(queue, now)
         }
+    }
+
+    /// A damaged record was met: its task was put aside, which somebody should know.
+    private func reportDamage() {
+        let damaged = store.withEngine { $0.damaged }
+        guard damaged.count > reportedDamage else { return }
+        reportedDamage = damaged.count
+        logger.error(
+            "a task's record is damaged on disk and was put aside", metadata: ["task": "\(damaged.newest ?? "")"])
     }
 
     /// Runs a connection's commands inside the group until it blocks, has none or the group is full.

@@ -15,6 +15,8 @@ final class Broker {
     let logger: Logger
     let password: PasswordHash?
     let table = CommandTable.all
+    /// How many damaged records the log knows of.
+    var reportedDamage = 0
     let receiveBuffers: ReceiveBuffers
     var memoryUse = MemoryUse()
     var clock: BrokerClock
