@@ -85,7 +85,9 @@ extension Engine {
         task.payloadSize = payload.count
         task.hasBody = payload.count > TaskRecord.inlinePayload
         let record = task
-        try transaction.append(Tables.tasks, taskKey(sequence)) { record.write(to: &$0, sequence: sequence, payload: payload) }
+        try transaction.append(Tables.tasks, taskKey(sequence)) {
+            record.write(to: &$0, sequence: sequence, payload: payload)
+        }
         if record.hasBody { try storeBody(payload, .payload, of: sequence, transaction) }
         try setTimer(record.expiresAt, .timeToLive, sequence, record.queue, transaction)
         let isLater = record.runAt > now
