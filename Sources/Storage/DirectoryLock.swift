@@ -10,21 +10,19 @@ final class DirectoryLock {
         let path = directory + "/owner"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StorageError(code: errno, "cannot open \(path)") }
+        // From here on a throw runs `deinit`, which closes the file: closing it here too would close another's.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let holder = Self.text(descriptor)
-            close(descriptor)
             let who = holder.isEmpty ? "another process" : "process \(holder)"
             throw StorageError(.busy, "\(directory) is in use by \(who); stop it or choose another directory")
         }
         let line = Array("\(getpid())".utf8)
         guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, line, line.count, 0) == line.count else {
-            let code = errno
-            close(descriptor)
-            throw StorageError(code: code, "cannot write \(path)")
+            throw StorageError(code: errno, "cannot write \(path)")
         }
     }
 
-    deinit { close(descriptor) }
+    deinit { if descriptor >= 0 { close(descriptor) } }
 
     private static func text(_ descriptor: Int32) -> String {
         var buffer = [UInt8](repeating: 0, count: 32)

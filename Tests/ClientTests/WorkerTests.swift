@@ -176,11 +176,11 @@ struct WorkerTests {
         let broker = try BrokerProcess()
         let client = MartletClient(broker.configuration)
         let runs = Runs()
-        let worker = Self.worker(broker.configuration, slots: 2, lease: .seconds(2)) { payload, context in
+        let worker = Self.worker(broker.configuration, slots: 2, lease: .seconds(6)) { payload, context in
             runs.add(payload.number, attempt: context.attempt)
             guard let first = try await client.task(context.id).deadline else { return .init(number: 0) }
             // Until the lease has been extended past twice its first end.
-            while let deadline = try await client.task(context.id).deadline, deadline < first + 4_000 {}
+            while let deadline = try await client.task(context.id).deadline, deadline < first + 12_000 {}
             return .init(number: payload.number)
         }
         try await Self.with(worker) {
