@@ -108,7 +108,9 @@ def every_task(client):
         ids += [key.removeprefix(b"@task:") for key in page]
         if cursor == b"0":
             break
-    views = client.pipeline([("TASK.GET", id) for id in ids])
+    views = []
+    for start in range(0, len(ids), 1000):
+        views += client.pipeline([("TASK.GET", id) for id in ids[start:start + 1000]])
     return {as_map(view)["id"]: as_map(view) for view in views}
 
 

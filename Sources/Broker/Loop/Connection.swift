@@ -112,8 +112,9 @@ final class Connection {
 
 /// How much may wait to be read by clients.
 enum OutputLimits {
-    /// Past it a connection's commands are not run until it has read.
-    static let connection = 1024 * 1024
+    /// Past it a connection's commands are not run until it has read. Clients that send a whole pipeline before they
+    /// read, as redis-py does, need room for its replies.
+    static let connection = 16 * 1024 * 1024
     /// Over all connections, beyond the one flush each is being sent; past it the worst is dropped.
     static let total = 64 * 1024 * 1024
 }
