@@ -8,7 +8,7 @@ extension Engine {
     public mutating func advance(
         to now: Timestamp, limit: Int, in transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Int {
-        touchWaitedQueues(now)
+        touchWaitedQueues()
         for done in 0..<limit {
             let timer = try firstTimer(by: now, transaction)
             let lease = leases.deadlines.first.flatMap { $0.at <= now ? $0 : nil }

@@ -95,14 +95,6 @@ extension Engine {
     /// How many tasks of all queues are in a state now.
     public func count(of state: TaskState) -> Int64 { queues.reduce(0) { $0 + $1[state] } }
 
-    /// Adds, completions and failed attempts of all queues, ever.
-    public var totals: (added: Int64, completed: Int64, failed: Int64) {
-        queues.reduce((0, 0, 0)) { ($0.0 + $1.totalAdded, $0.1 + $1.totalCompleted, $0.2 + $1.totalFailed) }
-    }
-
-    /// How many answers blind retries can still get.
-    public var rememberedNonces: Int { nonces.count }
-
     /// The entries of some priorities, both lanes, by due time: the part up to, or the part after, an instant.
     private func merged<A>(
         _ priorities: [Int], _ queue: UInt32, upTo: Timestamp = .max, after: Timestamp = .min, limit: Int,

@@ -38,7 +38,7 @@ extension Engine {
         return first.map { ($0.queue, $0.caller) }
     }
 
-    mutating func touchWaitedQueues(_ now: Timestamp) {
+    mutating func touchWaitedQueues() {
         for name in room.queues.prefix(Self.waitedQueues) {
             if let number = queueNumbers[name] { touched.insert(number) }
         }

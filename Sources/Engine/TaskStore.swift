@@ -1,21 +1,8 @@
 public import MartletProtocol
 public import MartletStorage
 
-/// How a store is opened.
-public struct TaskStoreOptions {
-    /// Cap of the data file in bytes.
-    public var maxBytes: Int
-    /// Makes storage calls fail, in tests.
-    public var faults: FaultInjector?
-    /// Collects what each group does to the tables.
-    public var effects: EffectLog?
-
-    public init(maxBytes: Int = 1 << 40, faults: FaultInjector? = nil, effects: EffectLog? = nil) {
-        self.maxBytes = maxBytes
-        self.faults = faults
-        self.effects = effects
-    }
-}
+/// How a store is opened: as its environment is.
+public typealias TaskStoreOptions = EnvironmentOptions
 
 /// The one door to the engine: groups of operations, each one transaction. Confined to its owner's thread.
 public final class TaskStore {
@@ -30,8 +17,7 @@ public final class TaskStore {
         directory: String, options: TaskStoreOptions = .init(), now: Timestamp, seed: UInt64
     ) throws(StorageError) {
         environment = try Environment(
-            directory: directory, tables: Tables.all,
-            options: .init(maxBytes: options.maxBytes, faults: options.faults, effects: options.effects))
+            directory: directory, tables: Tables.all, options: options)
         space = Space(environment)
         engine = Engine(broker: BrokerRecord(secret: StableHash.mix(seed, UInt64(bitPattern: now))), seed: seed)
         try environment.read { (transaction) throws(StorageError) in try engine.load(transaction) }
@@ -75,9 +61,6 @@ public final class TaskStore {
 
     /// Why nothing can be written any more, if that is so.
     public var readOnlyReason: StorageError? { environment.readOnlyReason }
-
-    /// Bytes the open group has written so far.
-    public var dirtyBytes: Int { environment.dirtyBytes }
 
     /// Bytes of the data file in use, and its cap.
     public var usage: (used: Int, capacity: Int) { environment.usage }

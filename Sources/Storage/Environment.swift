@@ -179,9 +179,6 @@ public final class Environment {
 
     // MARK: Figures
 
-    /// Key and value bytes the open group has written so far.
-    public var dirtyBytes: Int { state.dirtyBytes }
-
     /// Bytes of the map in use (pages ever used, free ones included), and the map's size.
     public var usage: (used: Int, capacity: Int) {
         var information = MDB_envinfo()

@@ -26,20 +26,6 @@ extension Transaction {
         return key.begins(with: prefix) ? (key, found.value.first ?? 0) : nil
     }
 
-    /// The last key that begins with `prefix`.
-    public func last(_ table: Table, prefix: KeyBytes) throws(StorageError) -> KeyBytes? {
-        let cursor = try cursor(table)
-        var found: (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)?
-        if let beyond = prefix.successor, try seek(cursor, table, beyond, MDB_SET_RANGE) != nil {
-            found = try step(cursor, table, MDB_PREV)
-        } else {
-            found = try step(cursor, table, MDB_LAST)
-        }
-        guard let found else { return nil }
-        let key = KeyBytes(copying: found.key)
-        return key.begins(with: prefix) ? key : nil
-    }
-
     /// Visits keys from `from` on that begin with `prefix`, in order, until `body` returns `false`. `body` gets the
     /// flag the value carries. It must neither write nor read the same table.
     public func scan(
@@ -102,18 +88,5 @@ extension Transaction {
     static func damaged(_ table: Table, _ key: KeyBytes) -> StorageError {
         let name = key.bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
         return StorageError(.damaged, "record \(name) of table \(table.name) is damaged", table: table, key: key)
-    }
-}
-
-extension KeyBytes {
-    /// The least key above every key that begins with this one; `nil` if there is none.
-    public var successor: KeyBytes? {
-        var bytes = self.bytes
-        while let last = bytes.popLast() {
-            guard last < 255 else { continue }
-            bytes.append(last + 1)
-            return bytes.withUnsafeBytes { KeyBytes(copying: $0) }
-        }
-        return nil
     }
 }

@@ -81,14 +81,12 @@ extension Transaction where Access == Writing {
             return mdb_cursor_put(cursor, &name, &stored, flags)
         }
         try check(code, "cannot write \(table.name)")
-        state.dirtyBytes += key.count + value.count
         state.effects?.effects.append(Effect(table: table, key: key, value: Array(value)))
     }
 
     private func remove(_ cursor: OpaquePointer, _ table: Table, _ key: KeyBytes) throws(StorageError) {
         if let code = state.faults?.next() { throw StorageError(code: code, "cannot write \(table.name)") }
         try check(mdb_cursor_del(cursor, 0), "cannot write \(table.name)")
-        state.dirtyBytes += key.count
         state.effects?.effects.append(Effect(table: table, key: key, value: nil))
     }
 

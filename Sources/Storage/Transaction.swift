@@ -12,12 +12,11 @@ public struct Transaction<Access>: ~Copyable {
     let state: TransactionState
 }
 
-/// What lasts from one transaction to the next: table handles, the record buffer; and the open one's cursors and size.
+/// What lasts from one transaction to the next: table handles, the record buffer; and the open one's cursors.
 final class TransactionState {
     var tables: [MDB_dbi]
     var cursors: [OpaquePointer?]
     var writer = RecordWriter()
-    var dirtyBytes = 0
     let faults: FaultInjector?
     let effects: EffectLog?
 
@@ -29,7 +28,6 @@ final class TransactionState {
     }
 
     func begin() {
-        dirtyBytes = 0
         effects?.effects.removeAll(keepingCapacity: true)
     }
 
