@@ -53,7 +53,8 @@ extension Engine {
                 (
                     reader.next(),
                     Lease(
-                        token: state.token, deadline: state.deadline, queue: state.queue, worker: state.worker)
+                        token: state.token, deadline: state.deadline, queue: state.queue, worker: state.worker,
+                        cancel: state.cancel)
                 ))
             return true
         }

@@ -70,7 +70,7 @@ extension Engine {
             token: state.token == 0 ? nil : state.token, worker: isActive || shown == .completed ? state.worker : nil,
             enqueuedAt: task.created, runAt: state.runAt, startedAt: state.startedAt == 0 ? nil : state.startedAt,
             deadline: isActive ? state.deadline : nil, endedAt: state.endedAt, lastError: state.lastError,
-            errorKind: state.errorKind, progress: state.progress, note: state.note, cancel: false,
+            errorKind: state.errorKind, progress: state.progress, note: state.note, cancel: isActive && state.cancel,
             keepUntil: state.keepUntil, resultSize: state.resultSize, payloadSize: task.payloadSize)
     }
 

@@ -16,17 +16,17 @@ extension Engine {
         switch try hold(request.id, request.token, now, transaction) {
         case .lost(_, let refusal): return .refused(refusal)
         case .held(let sequence):
-            guard let deadline = try extend(sequence, request, now, transaction) else {
+            guard let touched = try extend(sequence, request, now, transaction) else {
                 return .refused(unknownTask(request.id))
             }
-            return remember(request.request, .touched(deadline: deadline, cancel: false))
+            return remember(request.request, .touched(deadline: touched.deadline, cancel: touched.cancel))
         }
     }
 
     /// The lease ends so long from now, but never after the attempt's time-out.
-    private mutating func extend(
+    mutating func extend(
         _ sequence: UInt64, _ request: TouchRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) -> Timestamp? {
+    ) throws(StorageError) -> StateRecord? {
         guard var state = try state(sequence, .active, transaction), let lease = leases[sequence],
             let task = try task(sequence, transaction)
         else { return nil }
@@ -36,11 +36,28 @@ extension Engine {
         if let note = request.note { state.note = note }
         let touched = state
         try transaction.put(Tables.states, Phase.active.key(sequence)) { touched.write(to: &$0) }
+        var extended = lease
+        extended.deadline = touched.deadline
+        replaceLease(sequence, extended)
+        return touched
+    }
+
+    /// A lease ends at another time, or its holder is to be told something.
+    mutating func replaceLease(_ sequence: UInt64, _ lease: Lease) {
         removeLease(sequence)
-        addLease(
-            sequence,
-            Lease(
-                token: lease.token, deadline: touched.deadline, queue: lease.queue, worker: lease.worker))
-        return touched.deadline
+        addLease(sequence, lease)
+    }
+
+    /// An active task is to end as CANCELLED unless it is acknowledged: whoever holds it is told at the next TOUCH or
+    /// BEAT.
+    mutating func askToCancel(
+        _ sequence: UInt64, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard var state = try state(sequence, .active, transaction), var lease = leases[sequence] else { return }
+        state.cancel = true
+        lease.cancel = true
+        let asked = state
+        try transaction.put(Tables.states, Phase.active.key(sequence)) { asked.write(to: &$0) }
+        replaceLease(sequence, lease)
     }
 }

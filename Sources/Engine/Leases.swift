@@ -7,6 +7,8 @@ struct Lease {
     var deadline: Timestamp
     var queue: UInt32
     var worker: Bytes?
+    /// The task is to be cancelled; its holder is told at the next TOUCH or BEAT.
+    var cancel = false
 }
 
 /// All leases, by task and by deadline. In memory; rebuilt from the active state records at start.
@@ -15,6 +17,10 @@ struct Leases {
     private(set) var deadlines = Deadlines()
     /// How many leases each named worker holds of each queue.
     private var workers: [UInt32: [Bytes: Int]] = [:]
+    /// The tasks each named worker holds.
+    private var held: [Bytes: Set<UInt64>] = [:]
+    /// Those that are to be cancelled.
+    private(set) var cancelled: Set<UInt64> = []
 
     subscript(sequence: UInt64) -> Lease? { bySequence[sequence] }
 
@@ -23,22 +29,31 @@ struct Leases {
     mutating func insert(_ sequence: UInt64, _ lease: Lease) {
         bySequence[sequence] = lease
         deadlines.insert(.init(at: lease.deadline, id: sequence))
-        if let worker = lease.worker { workers[lease.queue, default: [:]][worker, default: 0] += 1 }
+        if lease.cancel { cancelled.insert(sequence) }
+        guard let worker = lease.worker else { return }
+        workers[lease.queue, default: [:]][worker, default: 0] += 1
+        held[worker, default: []].insert(sequence)
     }
 
     @discardableResult
     mutating func remove(_ sequence: UInt64) -> Lease? {
         guard let lease = bySequence.removeValue(forKey: sequence) else { return nil }
         deadlines.remove(.init(at: lease.deadline, id: sequence))
-        if let worker = lease.worker { forget(worker, lease.queue) }
+        if lease.cancel { cancelled.remove(sequence) }
+        if let worker = lease.worker { forget(sequence, worker, lease.queue) }
         return lease
     }
 
-    private mutating func forget(_ worker: Bytes, _ queue: UInt32) {
+    private mutating func forget(_ sequence: UInt64, _ worker: Bytes, _ queue: UInt32) {
+        held[worker]?.remove(sequence)
+        if held[worker]?.isEmpty == true { held[worker] = nil }
         let left = (workers[queue]?[worker] ?? 1) - 1
         workers[queue]?[worker] = left > 0 ? left : nil
         if workers[queue]?.isEmpty == true { workers[queue] = nil }
     }
+
+    /// The tasks a named worker holds, the oldest first.
+    func tasks(of worker: Bytes) -> [UInt64] { (held[worker] ?? []).sorted() }
 
     /// The named workers that hold leases of a queue.
     func workers(of queue: UInt32) -> some Collection<Bytes> { (workers[queue] ?? [:]).keys }

@@ -40,6 +40,10 @@ struct StateRecord {
     var result: Bytes?
     /// The payload lies in `bodies`.
     var hasBody: Bool
+    /// It is to end as CANCELLED: whoever holds it is told at the next TOUCH or BEAT.
+    var cancel = false
+    /// There are lines in `logs`.
+    var hasLog = false
 
     init(of task: TaskRecord) {
         queue = task.queue
@@ -68,6 +72,8 @@ struct StateRecord {
         static let note: UInt16 = 512
         static let result: UInt16 = 1_024
         static let body: UInt16 = 2_048
+        static let cancel: UInt16 = 4_096
+        static let log: UInt16 = 8_192
     }
 
     private var mask: UInt16 {
@@ -84,6 +90,8 @@ struct StateRecord {
         if note != nil { mask |= Bit.note }
         if result != nil { mask |= Bit.result }
         if hasBody { mask |= Bit.body }
+        if cancel { mask |= Bit.cancel }
+        if hasLog { mask |= Bit.log }
         return mask
     }
 
@@ -132,6 +140,8 @@ struct StateRecord {
         lease = record.int64()
         keep = record.int64()
         hasBody = mask & Bit.body != 0
+        cancel = mask & Bit.cancel != 0
+        hasLog = mask & Bit.log != 0
         if mask & Bit.endedAt != 0 { endedAt = record.int64() }
         if mask & Bit.keepUntil != 0 { keepUntil = record.int64() }
         if mask & Bit.expiresAt != 0 { expiresAt = record.int64() }
