@@ -18,7 +18,8 @@ struct Martlet: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            let isSaid = error is ExitCode
+            guard exitCode(for: error) == .validationFailure, !isSaid else { exit(withError: error) }
             writeLine("martlet: \(message(for: error))", to: STDERR_FILENO)
             exit(withError: ExitCode.validationFailure)
         }

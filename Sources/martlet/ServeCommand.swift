@@ -11,75 +11,52 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Run the broker.",
         discussion: """
-            Every flag is also a variable (--max-data-mb: MARTLET_MAX_DATA_MB) and a key of the JSON configuration \
-            file (max-data-mb). Flags come before variables, variables before the file.
+            Every setting is a flag, a variable (--max-data-mb: MARTLET_MAX_DATA_MB) and a key of the JSON \
+            configuration file (max-data-mb). Flags come before variables, variables before the file, the file \
+            before the profile.
             """)
 
-    @Option(help: "The RESP port; 0 picks a free one. (default: 7379)")
-    var port: Int?
-    @Option(help: "The address to listen on; others than loopback need a password. (default: 127.0.0.1)")
-    var bind: String?
-    @Option(help: "The data directory; it is created. (default: ./martlet-data)")
-    var data: String?
-    @Option(help: "A file whose first line is the password.")
-    var passwordFile: String?
-    @Option(help: "When a change is answered: always, once it is on the disk.")
-    var durability: String?
-    @Option(help: "The cap of the data file in MiB; past it DISKFULL.")
-    var maxDataMb: Int?
-    @Option(help: "How many clients may be connected. (default: 10000)")
-    var maxClients: Int?
+    @OptionGroup(title: "Settings")
+    var settings: SettingFlags
     @Option(help: "A JSON file with settings; MARTLET_CONFIG names it too.")
     var config: String?
-    @Option(help: "What is logged: trace, debug, info, notice, warning, error or critical. (default: info)")
-    var logLevel: String?
-    @Option(help: "How it is logged: text.")
-    var logFormat: String?
-    @Flag(help: "Serve no HTTP. This version has no HTTP gateway.")
-    var noHttp = false
+    @Flag(help: "Print the settings in force as a configuration file, and end.")
+    var printConfig = false
+    @Flag(help: "Print the table of all settings in Markdown, and end.")
+    var printSettings = false
 
     func run() async throws {
-        do {
-            try await serve()
-        } catch let error as StartError {
+        do throws(StartError) {
+            if printSettings { return print(Setting.document) }
+            let configuration = try BrokerConfiguration.load(
+                flags: settings.given, file: config, environment: ProcessInfo.processInfo.environment)
+            if printConfig { return print(configuration.configurationFile) }
+            try await serve(configuration)
+        } catch {
             writeLine("martlet serve: \(error)", to: STDERR_FILENO)
             throw ExitCode(error.exitCode)
         }
     }
 
-    private func serve() async throws {
-        let configuration = try await BrokerConfiguration.load(
-            flags: flags, file: config, environment: ProcessInfo.processInfo.environment)
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+    private func serve(_ configuration: BrokerConfiguration) async throws(StartError) {
+        LoggingSystem.bootstrap { _ in BrokerLogHandler(configuration.logFormat) }
         var logger = Logger(label: "martlet")
         logger.logLevel = configuration.logLevel
-        let broker = try await BrokerServer.start(configuration, logger: logger)
-        let signals = [SIGTERM, SIGINT].map { signal in onSignal(signal) { broker.stop() } }
-        let data = URL(filePath: configuration.dataDirectory).standardizedFileURL.path
-        let host = broker.host.contains(":") ? "[\(broker.host)]" : broker.host
-        writeLine(
-            "martlet \(Version.martlet) ready: resp \(host):\(broker.port), data \(data), pid \(getpid())",
-            to: STDOUT_FILENO)
-        try await broker.waitUntilStopped()
-        for signal in signals { signal.cancel() }
-    }
-
-    /// The flags that were given.
-    private var flags: [String: Setting.Value] {
-        var flags: [String: Setting.Value] = [:]
-        func set(_ name: String, _ value: Int?) { value.map { flags[name] = .integer($0) } }
-        func set(_ name: String, _ value: String?) { value.map { flags[name] = .text($0) } }
-        set("port", port)
-        set("bind", bind)
-        set("data", data)
-        set("password-file", passwordFile)
-        set("durability", durability)
-        set("max-data-mb", maxDataMb)
-        set("max-clients", maxClients)
-        set("log-level", logLevel)
-        set("log-format", logFormat)
-        if noHttp { flags["no-http"] = .flag(true) }
-        return flags
+        do {
+            let broker = try await BrokerServer.start(configuration, logger: logger)
+            let signals = [SIGTERM, SIGINT].map { signal in onSignal(signal) { broker.stop() } }
+            let data = URL(filePath: configuration.dataDirectory).standardizedFileURL.path
+            let host = broker.host.contains(":") ? "[\(broker.host)]" : broker.host
+            writeLine(
+                "martlet \(Version.martlet) ready: resp \(host):\(broker.port), data \(data), pid \(getpid())",
+                to: STDOUT_FILENO)
+            try await broker.waitUntilStopped()
+            for signal in signals { signal.cancel() }
+        } catch let error as StartError {
+            throw error
+        } catch {
+            throw StartError(EX_SOFTWARE, "\(error)")
+        }
     }
 }
 

@@ -55,7 +55,8 @@ let serverCommands = [
     let settings = [
         ("save", ""), ("appendonly", "yes"), ("appendfsync", "always"), ("databases", "1"),
         ("maxclients", "\(broker.configuration.maxClients)"), ("port", "\(broker.configuration.port)"),
-        ("timeout", "0"), ("proto-max-bulk-len", "\(RequestLimits().bulk)"),
+        ("timeout", "\(broker.configuration.idleMilliseconds / 1_000)"),
+        ("proto-max-bulk-len", "\(RequestLimits().bulk)"),
     ]
     var patterns: [Glob] = []
     while cursor.hasMore { patterns.append(Glob(try cursor.bytes("pattern"))) }

@@ -82,7 +82,8 @@ extension Broker {
             ("total_net_output_bytes", "\(statistics.outputBytes)"),
             ("rejected_connections", "\(statistics.rejectedConnections)"),
             ("total_error_replies", "\(statistics.refused)"), ("protocol_errors", "\(statistics.protocolErrors)"),
-            ("dropped_clients", "\(statistics.dropped)"),
+            ("dropped_clients", "\(statistics.dropped)"), ("idle_clients_closed", "\(statistics.idled)"),
+            ("total_commits", "\(statistics.commits)"),
             ("acl_access_denied_auth", "\(statistics.authenticationFailures)"),
         ]
     }

@@ -18,10 +18,13 @@ extension Broker {
         lastConnection += 1
         let address = context.remoteAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?"
         let connection = Connection(
-            id: lastConnection, address: address, now: clock.now, isAuthenticated: password == nil)
+            id: lastConnection, address: address, now: clock.now, isAuthenticated: password == nil,
+            outputLimit: configuration.outputBytes / 4)
         connection.context = context
         connections[connection.id] = connection
         statistics.connections += 1
+        logger.debug("a client connected", metadata: ["address": "\(address)"])
+        watchIdle(connection)
         return connection
     }
 
@@ -47,7 +50,11 @@ extension Broker {
     func scheduleGroup() {
         guard !isScheduled else { return }
         isScheduled = true
-        loop.execute { self.runGroup() }
+        // One client alone would wait for nobody.
+        guard configuration.commitDelayMicroseconds > 0, connections.count > 1 else {
+            return loop.execute { self.runGroup() }
+        }
+        loop.scheduleTask(in: .microseconds(configuration.commitDelayMicroseconds)) { self.runGroup() }
     }
 
     func closed(_ connection: Connection) {
@@ -83,10 +90,10 @@ extension Broker {
         let bytes = connection.inbound.readableBytes
         totalInbound += bytes - connection.countedInbound
         connection.countedInbound = bytes
-        if totalInbound > InputLimits.total,
+        if totalInbound > configuration.inputBytes,
             let largest = connections.values.max(by: { $0.countedInbound < $1.countedInbound })
         {
-            drop(largest, "unfinished requests take more than \(InputLimits.total) bytes in all")
+            drop(largest, "unfinished requests take more than \(configuration.inputBytes) bytes in all")
         }
         updateReading(connection)
         noteMemory()

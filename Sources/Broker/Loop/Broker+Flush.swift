@@ -48,7 +48,7 @@ extension Broker {
         }
         context.writeAndFlush(NIOAny(buffer), promise: promise)
         if connection.isFull, !connection.isClosed { watch(connection) }
-        if totalExcess > OutputLimits.total, let worst = connections.values.max(by: { $0.excess < $1.excess }) {
+        if totalExcess > configuration.outputBytes, let worst = connections.values.max(by: { $0.excess < $1.excess }) {
             drop(worst, "replies it does not read take \(worst.outstanding) bytes")
         }
     }

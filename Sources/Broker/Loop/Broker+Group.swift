@@ -7,6 +7,7 @@ import NIOCore
 /// One group: what all ready connections sent, in one transaction.
 extension Broker {
     func runGroup() {
+        guard isScheduled else { return }
         isScheduled = false
         let queue = ready
         ready.removeAll(keepingCapacity: true)
@@ -73,6 +74,7 @@ extension Broker {
                     try serve(&engine, now, transaction)
                     return try engine.nextInstant(in: transaction)
                 })
+            statistics.commits += 1
             reportDamage()
         } catch {
             logger.debug("a group failed and is run again one by one", metadata: ["reason": "\(error)"])
@@ -120,6 +122,7 @@ extension Broker {
         }
         note(connection)
         connection.blocked = nil
+        connection.lastActive = clock.now
         connection.mayHaveCommands = true
         put(answer, connection)
     }

@@ -14,7 +14,7 @@ extension Broker {
     /// Sets the timer when something is to be done earlier than it is set to. What moved later is found out when it
     /// fires: cheaper than moving it with every command.
     func rearmTimer() {
-        let next = min(engineInstant ?? .max, nextPush, nextStallCheck, memoryUse.trimAt)
+        let next = min(engineInstant ?? .max, nextPush, nextStallCheck, nextIdleCheck, memoryUse.trimAt)
         guard next < timerAt else { return }
         timer?.cancel()
         timerAt = next
@@ -46,6 +46,7 @@ extension Broker {
         }
         if nextPush <= now { sendPushes(now) }
         if nextStallCheck <= now { checkStalls(now) }
+        if nextIdleCheck <= now { closeIdle(now) }
         if memoryUse.trimAt <= now { memoryUse.trim() }
         finishRound(now)
     }
@@ -100,6 +101,38 @@ extension Broker {
                 connection.output.integer(blocked.pushes)
             }
             nextPush = min(nextPush, max(blocked.nextPush, now + Connection.shortestKeepalive))
+        }
+    }
+}
+
+/// Clients that send nothing.
+extension Broker {
+    /// A look at all clients costs more than a moment's patience with an idle one.
+    private static let idleSlack: Milliseconds = 100
+
+    /// Begins to look whether `connection` is idle too long.
+    func watchIdle(_ connection: Connection) {
+        guard configuration.idleMilliseconds > 0 else { return }
+        let until = connection.lastActive + configuration.idleMilliseconds
+        guard until < nextIdleCheck else { return }
+        nextIdleCheck = until
+        rearmTimer()
+    }
+
+    /// Disconnects who was idle too long; who waits in a blocked call or still has replies to read is not idle.
+    private func closeIdle(_ now: Timestamp) {
+        nextIdleCheck = .max
+        for connection in connections.values where !connection.isClosing {
+            let isBusy = connection.blocked != nil || connection.outstanding > 0
+            let until = (isBusy ? now : connection.lastActive) + configuration.idleMilliseconds
+            if until > now {
+                nextIdleCheck = min(nextIdleCheck, max(until, now + Self.idleSlack))
+            } else {
+                logger.info("closed an idle client", metadata: ["address": "\(connection.address)"])
+                statistics.idled += 1
+                connection.isClosing = true
+                connection.context?.close(promise: nil)
+            }
         }
     }
 }

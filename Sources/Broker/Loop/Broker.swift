@@ -47,6 +47,7 @@ final class Broker {
     var nextPush: Timestamp = .max
     var stalled: [CallerID: Connection] = [:]
     var nextStallCheck: Timestamp = .max
+    var nextIdleCheck: Timestamp = .max
     /// Hand-outs that did not reach their client.
     var lost: [(id: TaskID, token: Int64)] = []
 

@@ -25,6 +25,9 @@ final class Connection {
     let id: CallerID
     let address: String
     let connectedAt: Timestamp
+    /// Unread replies past which its commands wait. Clients that send a whole pipeline before they read, as redis-py
+    /// does, need room for its replies.
+    let outputLimit: Int
     var context: ChannelHandlerContext?
 
     /// Bytes that came and have not been used up.
@@ -70,8 +73,9 @@ final class Connection {
     var lastCommand: Command?
     var lastActive: Timestamp
 
-    init(id: CallerID, address: String, now: Timestamp, isAuthenticated: Bool) {
+    init(id: CallerID, address: String, now: Timestamp, isAuthenticated: Bool, outputLimit: Int) {
         (self.id, self.address, self.connectedAt, self.lastActive) = (id, address, now, now)
+        self.outputLimit = outputLimit
         self.isAuthenticated = isAuthenticated
         parser = RequestParser(isAuthenticated: isAuthenticated)
     }
@@ -80,7 +84,7 @@ final class Connection {
     var canRun: Bool { blocked == nil && !isClosing && !isClosed && !isFull }
 
     /// It does not read its replies: it gets no more until it does.
-    var isFull: Bool { outstanding + output.buffer.readableBytes > OutputLimits.connection }
+    var isFull: Bool { outstanding + output.buffer.readableBytes > outputLimit }
 
     /// What is queued for it beyond the one flush being sent.
     var excess: Int { max(0, outstanding - largestFlush) }
@@ -110,21 +114,10 @@ final class Connection {
     }
 }
 
-/// How much may wait to be read by clients.
-enum OutputLimits {
-    /// Past it a connection's commands are not run until it has read. Clients that send a whole pipeline before they
-    /// read, as redis-py does, need room for its replies.
-    static let connection = 16 * 1024 * 1024
-    /// Over all connections, beyond the one flush each is being sent; past it the worst is dropped.
-    static let total = 64 * 1024 * 1024
-}
-
 /// How much may wait to be parsed.
 enum InputLimits {
     /// Reads stop while a connection that cannot run its commands holds so much.
     static let idle = 64 * 1024
-    /// Over all connections; past it the largest is dropped.
-    static let total = 256 * 1024 * 1024
 }
 
 /// How much one group does before it is committed.

@@ -11,9 +11,21 @@ public struct BrokerConfiguration: Sendable {
     /// Cap of the data file in bytes; past it DISKFULL.
     public var maxBytes = 1 << 40
     public var maxClients = 10_000
+    /// How long commands of several clients wait for others to share their commit.
+    public var commitDelayMicroseconds: Int64 = 0
+    /// How long a client may be idle before it is disconnected, in milliseconds; 0: for ever.
+    public var idleMilliseconds: Int64 = 0
+    /// How many bytes of replies may wait to be read, over all clients; past it the worst is dropped. One client may
+    /// have a quarter of it: then its commands wait until it has read.
+    public var outputBytes = 64 * 1024 * 1024
+    /// How many bytes may wait to be parsed, over all clients; past it the largest is dropped.
+    public var inputBytes = 256 * 1024 * 1024
     public var logLevel = Logger.Level.info
+    public var logFormat = LogFormat.text
     /// How long a client past its output limit may read nothing before it is dropped, in milliseconds.
     public var stallMilliseconds: Int64 = 10_000
+    /// Every setting with its value and where that comes from, in the order of the table; empty unless it was loaded.
+    public internal(set) var settings: [ChosenSetting] = []
 
     public init() {}
 }

@@ -3,6 +3,10 @@ struct Statistics {
     var connections: Int64 = 0
     var rejectedConnections: Int64 = 0
     var dropped: Int64 = 0
+    /// Clients that were disconnected because they sent nothing.
+    var idled: Int64 = 0
+    /// Groups that changed something and were committed.
+    var commits: Int64 = 0
     var commands: Int64 = 0
     /// Commands answered with an error.
     var refused: Int64 = 0
