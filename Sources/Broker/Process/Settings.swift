@@ -5,7 +5,8 @@ extension Setting {
     public static let all: [Setting] = [
         choice(
             "profile", "none", of: ["none"] + Profile.allCases.map(\.rawValue),
-            "A set of defaults; what is set explicitly wins.") { _, _ in },
+            "A set of defaults; what is set explicitly wins."
+        ) { _, _ in },
         integer("port", 7379, 0...65_535, "The RESP port; 0 picks a free one.") { $1.port = $0 },
         text("bind", "127.0.0.1", "The address to listen on; others than loopback need a password.") { $1.bind = $0 },
         text("data", "./martlet-data", "The data directory; it is created.") { $1.dataDirectory = $0 },
@@ -18,30 +19,36 @@ extension Setting {
         integer(
             "commit-delay-us", 0, 0...100_000,
             "How long the commands of several clients wait for others to share their commit, in microseconds.",
-            [.highThroughput: 500]) { $1.commitDelayMicroseconds = Int64($0) },
+            [.highThroughput: 500]
+        ) { $1.commitDelayMicroseconds = Int64($0) },
         integer("max-data-mb", 1 << 20, 1...(1 << 24), "The cap of the data file in MiB; past it DISKFULL.") {
             $1.maxBytes = $0 << 20
         },
         integer("max-clients", 10_000, 1...1_000_000, "How many clients may be connected.") { $1.maxClients = $0 },
         integer(
             "idle-timeout", 0, 0...31_536_000,
-            "After how many seconds without a command a client is disconnected, unless it is blocked; 0: never.") {
-                $1.idleMilliseconds = Int64($0) * 1_000
-            },
+            "After how many seconds without a command a client is disconnected, unless it is blocked; 0: never."
+        ) {
+            $1.idleMilliseconds = Int64($0) * 1_000
+        },
         integer(
             "output-limit-mb", 64, 1...65_536,
             "Unread replies of all clients in MiB, past which the worst is dropped; one alone may have a quarter.",
-            [.lowMemory: 4]) { $1.outputBytes = $0 << 20 },
+            [.lowMemory: 4]
+        ) { $1.outputBytes = $0 << 20 },
         integer(
             "input-limit-mb", 256, 64...65_536,
             "Unfinished requests of all clients in MiB, past which the largest is dropped.",
-            [.lowMemory: 64]) { $1.inputBytes = $0 << 20 },
+            [.lowMemory: 64]
+        ) { $1.inputBytes = $0 << 20 },
         choice(
             "log-level", "info", of: Logger.Level.allCases.map(\.rawValue), "What is logged, at least.",
-            [.development: "debug"]) { $1.logLevel = Logger.Level(rawValue: $0) ?? .info },
+            [.development: "debug"]
+        ) { $1.logLevel = Logger.Level(rawValue: $0) ?? .info },
         choice(
             "log-format", "text", of: LogFormat.allCases.map(\.rawValue), "How it is logged, to standard error.",
-            [.production: "json"]) { $1.logFormat = LogFormat(rawValue: $0) ?? .text },
+            [.production: "json"]
+        ) { $1.logFormat = LogFormat(rawValue: $0) ?? .text },
         flag("no-http", "Serve no HTTP. This version has no HTTP gateway.") { _, _ in },
     ]
 }
