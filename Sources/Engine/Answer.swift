@@ -6,6 +6,9 @@ public enum Answer: Sendable {
     case refused(CommandError)
     case id(TaskID)
     case added(AddedTask)
+    /// The state a task is in after what was asked.
+    case state(TaskState)
+    case count(Int64)
     case ids([TaskID])
     case addedMany([AddedTask])
     /// What RESERVE got; empty: nothing, now.
@@ -24,10 +27,11 @@ public enum Answer: Sendable {
 
 public struct AddedTask: Hashable, Sendable {
     public var id: TaskID
-    public var state: TaskState
+    /// `nil`: its record is gone; its UNIQUE key outlived it.
+    public var state: TaskState?
     /// `false`: it was there already.
     public var created: Bool
-    public var runAt: Timestamp
+    public var runAt: Timestamp?
 }
 
 /// A task in a worker's hands, and what it may know of it.
@@ -47,6 +51,8 @@ public struct HandOut: Sendable {
     public var deadline: Timestamp
     public var enqueuedAt: Timestamp
     public var runAt: Timestamp
+    public var meta: [MetaField]
+    public var tags: [Bytes]
     public var lastError: Bytes?
 }
 
@@ -78,7 +84,12 @@ public struct TaskView: Sendable {
     public var errorKind: Bytes?
     public var progress: Int?
     public var note: Bytes?
+    /// It is in hand and to be cancelled.
     public var cancel: Bool
+    /// The key it was added with, whether it still holds it or not.
+    public var unique: Bytes?
+    public var tags: [Bytes]
+    public var meta: [MetaField]
     public var keepUntil: Timestamp?
     public var resultSize: Int?
     public var payloadSize: Int

@@ -10,6 +10,7 @@ struct Census {
     private(set) var ended: [UInt64: EndedKey] = [:]
     private(set) var bodies: Set<UInt64> = []
     private(set) var historyRows: [UInt64: Int] = [:]
+    var holds: [FoundHold] = []
     private var findings: [String] = []
 
     mutating func readTasks<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
@@ -62,6 +63,7 @@ struct Census {
             if ended[key.sequence] != nil { findings.append("task \(key.sequence) ended twice") }
             ended[key.sequence] = key
         }
+        try readUnique(transaction)
         for key in try keys(Tables.bodies, transaction) { bodies.insert(sequence(of: key)) }
         for key in try keys(Tables.history, transaction) { historyRows[sequence(of: key), default: 0] += 1 }
     }
@@ -101,6 +103,7 @@ struct Census {
     /// Where the tables disagree with each other.
     func disagreements() -> [String] {
         findings + homeDisagreements() + timerDisagreements() + endedDisagreements() + leftovers()
+            + uniqueDisagreements()
     }
 
     /// Every task is in exactly one place, and every place has a task.
@@ -149,6 +152,8 @@ struct Census {
                 if states[.ended]?[timer.sequence]?.keepUntil != timer.at {
                     findings.append("task \(timer.sequence) has a wrong retention timer")
                 }
+            // Held against the keys, not against the tasks: see `uniqueDisagreements`.
+            case .unique: break
             }
         }
         return findings

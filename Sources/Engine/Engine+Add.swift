@@ -11,9 +11,12 @@ extension Engine {
         case .unknown: break
         }
         if let refusal = refusal(of: request.payload) ?? refusal(of: request.options, now) { return .refused(refusal) }
+        if let refusal = refusal(of: request.unique, now) { return .refused(refusal) }
+        if let existing = try resolve(request, now, transaction) { return existing }
         let queue = try queueNumber(request.queue, transaction)
         let type = try typeNumber(request.type, transaction)
-        let task = newTask(queue: queue, type: type, options: request.options, now)
+        var task = newTask(queue: queue, type: type, options: request.options, now)
+        task.unique = request.unique
         let sequence = try store(task, payload: request.payload, now, transaction)
         guard request.full else { return remember(request.request, .id(sequence)) }
         return remember(request.request, .added([row(sequence, task, now)]), one: true)
@@ -38,6 +41,31 @@ extension Engine {
             rows.append(row(try store(task, payload: item.payload, now, transaction), task, now))
         }
         return remember(request.request, request.full ? .added(rows) : .ids(rows.map(\.sequence)))
+    }
+
+    /// What to answer when another task holds the UNIQUE key; `nil`: the key is free (now).
+    private mutating func resolve(
+        _ request: AddRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer? {
+        guard let unique = request.unique, let queue = queueNumbers[request.queue],
+            let holder = try holder(of: unique.key, in: queue, now, transaction)
+        else { return nil }
+        switch request.conflict {
+        case .error: return .refused(duplicate(of: holder))
+        case .replace:
+            guard try replace(holder, now, transaction) else { return .refused(duplicate(of: holder)) }
+            return nil
+        case .skip:
+            guard request.full else { return remember(request.request, .id(holder)) }
+            let (state, runAt) = try whereabouts(of: holder, now, transaction)
+            let row = RememberedAnswer.AddedRow(sequence: holder, state: state, created: false, runAt: runAt)
+            return remember(request.request, .added([row]), one: true)
+        }
+    }
+
+    private func refusal(of unique: UniqueKey?, _ now: Timestamp) -> CommandError? {
+        guard let span = unique?.span, span > Limits.latestTime - now else { return nil }
+        return CommandError(.error, "FOR \(span) ends past the latest time, \(Limits.latestTime) ms")
     }
 
     private func row(_ sequence: UInt64, _ task: TaskRecord, _ now: Timestamp) -> RememberedAnswer.AddedRow {
@@ -72,6 +100,8 @@ extension Engine {
         if let keep = options.keep { task.keep = keep }
         task.timeout = options.timeout
         task.timeToLive = options.timeToLive
+        task.tags = options.tags
+        task.meta = options.meta
         return task
     }
 
@@ -89,6 +119,7 @@ extension Engine {
             record.write(to: &$0, sequence: sequence, payload: payload)
         }
         if record.hasBody { try storeBody(payload, .payload, of: sequence, transaction) }
+        _ = try takeUniqueKey(of: sequence, record, in: record.queue, now, transaction)
         try setTimer(record.expiresAt, .timeToLive, sequence, record.queue, transaction)
         let isLater = record.runAt > now
         change(record.queue) {

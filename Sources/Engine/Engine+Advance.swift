@@ -48,6 +48,7 @@ extension Engine {
             touched.insert(timer.queue)
         case .timeToLive: try expire(timer.sequence, at: timer.at, now, transaction)
         case .retention: try removeEnded(timer.sequence, transaction)
+        case .unique: try freeUniqueKey(timer.hash, in: timer.queue, of: timer.sequence, transaction)
         }
     }
 
@@ -98,12 +99,18 @@ extension Engine {
         _ sequence: UInt64, at: Timestamp, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         guard leases[sequence] == nil, let task = try task(sequence, transaction) else { return }
-        let waiting = try state(sequence, .waiting, transaction)
-        let state = waiting ?? StateRecord(of: task)
+        guard let place = try waitingPlace(of: sequence, task, transaction) else { return }
+        try expireWaiting(place.key, place.flags, at: at, now, transaction)
+    }
+
+    /// Where a task waits, and the flags of its entry; `nil`: it does not wait.
+    func waitingPlace<A>(
+        of sequence: UInt64, _ task: TaskRecord, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> (key: WaitingKey, flags: UInt8)? {
+        let state = try state(sequence, .waiting, transaction) ?? StateRecord(of: task)
         let range = WaitingRange(priority: state.priority, lane: state.lane)
         let key = WaitingKey(queue: task.queue, range: range, due: state.runAt, sequence: sequence)
-        guard let found = try transaction.first(Tables.waiting, from: key.bytes, prefix: key.bytes) else { return }
-        try expireWaiting(key, found.flags, at: at, now, transaction)
+        return try transaction.first(Tables.waiting, from: key.bytes, prefix: key.bytes).map { (key, $0.flags) }
     }
 
     /// Ends a waiting task whose time to live is over.

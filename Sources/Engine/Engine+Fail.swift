@@ -64,7 +64,9 @@ extension Engine {
         state.errorKind = failure.kind
         change(state.queue) { $0.totalFailed += 1 }
         let texts = (kind: failure.kind, message: Bytes?.some(failure.message), trace: failure.trace)
-        if let expiresAt = state.expiresAt, expiresAt <= at {
+        if state.cancel {
+            try endAttempt(sequence, &state, failure.reason, .cancel, at, texts: texts, transaction)
+        } else if let expiresAt = state.expiresAt, expiresAt <= at {
             try endAttempt(sequence, &state, failure.reason, .expire, at, texts: texts, transaction)
         } else if failure.next == .dead || state.attempt > state.retries {
             try endAttempt(sequence, &state, failure.reason, .exhaust, at, texts: texts, transaction)

@@ -142,6 +142,7 @@ extension Engine {
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         guard var state = try takeActive(sequence, transaction) else { return }
+        if state.cancel { return try endAttempt(sequence, &state, .release, .cancel, now, transaction) }
         if let expiresAt = state.expiresAt, expiresAt <= now {
             try endAttempt(sequence, &state, .release, .expire, now, transaction)
             return
@@ -176,10 +177,12 @@ extension Engine {
         guard let sequence = sequence(id) else { return }
         try settle(sequence, now, transaction)
         guard leases[sequence]?.token == token, var state = try takeActive(sequence, transaction) else { return }
+        if state.cancel { return try endAttempt(sequence, &state, .release, .cancel, now, transaction) }
         count(state.queue, .active, .release)
         state.attempt -= 1
         state.state = .pending
         try waitAgain(sequence, state, isLater: false, transaction)
+        if state.hasUnique { try takeUniqueKeyBack(of: sequence, now, transaction) }
         // Its time to live may have ended while it was out: then the timer fired in vain.
         guard let expiresAt = state.expiresAt, expiresAt <= now else { return }
         try setTimer(expiresAt, .timeToLive, sequence, state.queue, transaction)

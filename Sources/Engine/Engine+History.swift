@@ -25,6 +25,8 @@ private struct Story {
     var entries: [HistoryEntry]
     /// When it became due, if it has waited as SCHEDULED since the last entry.
     private var dueAt: Timestamp?
+    /// The hand-out that was told last.
+    private var startedToken: Int64 = 0
 
     init(_ task: TaskRecord) {
         let isLater = task.runAt > task.created
@@ -34,7 +36,7 @@ private struct Story {
 
     mutating func add(_ row: HistoryRow) {
         if row.startedAt > 0 {
-            start(row.startedAt, row.attempt, row.worker)
+            start(row.startedAt, row.token, row.attempt, row.worker)
         } else if let dueAt, dueAt <= row.at {
             becomeDue(dueAt, row.attempt)
         }
@@ -47,9 +49,9 @@ private struct Story {
     mutating func finish(_ view: TaskView, _ now: Timestamp) {
         switch view.state {
         case .active:
-            start(view.startedAt ?? 0, view.attempt, view.worker)
+            start(view.startedAt ?? 0, view.token ?? 0, view.attempt, view.worker)
         case .completed:
-            start(view.startedAt ?? 0, view.attempt, view.worker)
+            start(view.startedAt ?? 0, view.token ?? 0, view.attempt, view.worker)
             var entry = Self.entry(view.endedAt ?? 0, .active, .completed, view.attempt, "ack")
             entry.worker = view.worker
             entries.append(entry)
@@ -59,7 +61,10 @@ private struct Story {
         }
     }
 
-    private mutating func start(_ at: Timestamp, _ attempt: Int64, _ worker: Bytes?) {
+    private mutating func start(_ at: Timestamp, _ token: Int64, _ attempt: Int64, _ worker: Bytes?) {
+        // What happened to a task in hand is told after the one hand-out.
+        guard token != startedToken else { return }
+        startedToken = token
         if let dueAt { becomeDue(dueAt, attempt - 1) }
         var entry = Self.entry(at, .pending, .active, attempt, "reserve")
         entry.worker = worker

@@ -39,12 +39,16 @@ extension Engine {
             let timer = TimerKey(at: expiresAt, kind: .timeToLive, sequence: sequence, queue: state.queue)
             try transaction.delete(Tables.timers, timer.bytes)
         }
+        if state.hasUnique {
+            try freeUniqueKey(of: sequence, try task(sequence, transaction), at: .ended, transaction)
+        }
         if state.state != .dead, state.keep == 0 {
             change(state.queue) { $0.count(state.state, -1) }
             return try remove(sequence, state, transaction)
         }
         var state = state
         state.endedAt = now
+        state.cancel = false
         state.keepUntil = state.state == .dead ? nil : now + state.keep
         let ended = state
         try transaction.put(Tables.states, Phase.ended.key(sequence)) { ended.write(to: &$0) }
@@ -58,6 +62,9 @@ extension Engine {
     func remove(
         _ sequence: UInt64, _ state: StateRecord, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
+        if state.hasUnique {
+            try freeUniqueKey(of: sequence, try task(sequence, transaction), at: .removed, transaction)
+        }
         try transaction.delete(Tables.tasks, taskKey(sequence))
         if state.hasBody { try transaction.delete(Tables.bodies, BodyKind.payload.key(sequence)) }
         if state.resultSize != nil, state.result == nil {

@@ -58,6 +58,8 @@ extension Engine {
         case .many(let outcomes): .many(outcomes)
         case .failed(let attempt): .failed(attempt)
         case .touched(let deadline, let cancel): .touched(deadline: deadline, cancel: cancel)
+        case .state(let state): .state(state)
+        case .count(let count): .count(count)
         }
     }
 

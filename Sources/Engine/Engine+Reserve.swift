@@ -88,6 +88,7 @@ extension Engine {
         if candidate.isContested {
             change(candidate.key.queue) { $0.contested[candidate.key.range.priority - 1] += 1 }
         }
+        if task.unique != nil { try freeUniqueKey(of: sequence, task, at: .handedOut, transaction) }
         start(&state, task, request, now)
         let started = state
         try transaction.put(Tables.states, Phase.active.key(sequence)) { started.write(to: &$0) }
@@ -100,7 +101,7 @@ extension Engine {
             id: broker.id(sequence), queue: queueName(task.queue), type: types.name(task.type), payload: payload,
             priority: started.priority, attempt: started.attempt, retries: started.retries, token: started.token,
             lease: started.lease, deadline: started.deadline, enqueuedAt: task.created, runAt: started.runAt,
-            lastError: started.lastError)
+            meta: task.meta, tags: task.tags, lastError: started.lastError)
     }
 
     private mutating func start(
@@ -115,6 +116,7 @@ extension Engine {
         state.worker = request.worker
         state.progress = nil
         state.note = nil
+        state.cancel = false
     }
 
     /// min(lease end, start + time-out)
@@ -159,7 +161,7 @@ extension Engine {
                     id: broker.id(name.sequence), queue: queueName(task.queue), type: types.name(task.type),
                     payload: payload, priority: state.priority, attempt: state.attempt, retries: state.retries,
                     token: state.token, lease: state.lease, deadline: state.deadline, enqueuedAt: task.created,
-                    runAt: state.runAt, lastError: state.lastError))
+                    runAt: state.runAt, meta: task.meta, tags: task.tags, lastError: state.lastError))
         }
         return held
     }

@@ -51,13 +51,14 @@ extension Engine {
     /// An active task is to end as CANCELLED unless it is acknowledged: whoever holds it is told at the next TOUCH or
     /// BEAT.
     mutating func askToCancel(
-        _ sequence: UInt64, _ transaction: borrowing Transaction<Writing>
+        _ sequence: UInt64, _ state: StateRecord, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        guard var state = try state(sequence, .active, transaction), var lease = leases[sequence] else { return }
-        state.cancel = true
+        guard var lease = leases[sequence] else { return }
         lease.cancel = true
-        let asked = state
-        try transaction.put(Tables.states, Phase.active.key(sequence)) { asked.write(to: &$0) }
+        var asked = state
+        asked.cancel = true
+        let record = asked
+        try transaction.put(Tables.states, Phase.active.key(sequence)) { record.write(to: &$0) }
         replaceLease(sequence, lease)
     }
 }

@@ -46,6 +46,9 @@ public struct Engine {
         case .fail(let request): try fail(request, now, transaction)
         case .release(let request): try release(request, now, transaction)
         case .touch(let request): try touch(request, now, transaction)
+        case .cancel(let request): try cancel(request, now, transaction)
+        case .move(let request): try move(request, now, transaction)
+        case .delete(let request): try delete(request, now, transaction)
         case .get(let request):
             try lookUp(request.id, operation, now, transaction)
         case .result(let id):

@@ -8,6 +8,8 @@ enum MoveReason: UInt8 {
     case timeout = 3
     case release = 4
     case timeToLive = 5
+    case cancel = 6
+    case move = 7
 
     var name: String {
         switch self {
@@ -16,6 +18,8 @@ enum MoveReason: UInt8 {
         case .timeout: "timeout"
         case .release: "release"
         case .timeToLive: "ttl"
+        case .cancel: "cancel"
+        case .move: "move"
         }
     }
 

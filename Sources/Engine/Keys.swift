@@ -78,7 +78,7 @@ struct WaitingKey {
 
 /// Something that happens by itself at an instant.
 ///
-///     at i64 │ kind u8 │ sequence u64 │ queue u32
+///     at i64 │ kind u8 │ sequence u64 │ queue u32 │ hash u64 (of a UNIQUE key)
 struct TimerKey {
     enum Kind: UInt8 {
         /// SCHEDULED becomes PENDING.
@@ -87,12 +87,16 @@ struct TimerKey {
         case timeToLive = 2
         /// The record of an ended task goes.
         case retention = 3
+        /// A UNIQUE key is free again.
+        case unique = 4
     }
 
     var at: Timestamp
     var kind: Kind
     var sequence: UInt64
     var queue: UInt32
+    /// Of the UNIQUE key; the task's record may be gone by then.
+    var hash: UInt64 = 0
 
     var bytes: KeyBytes {
         var key = KeyBytes()
@@ -100,14 +104,16 @@ struct TimerKey {
         key.append(kind.rawValue)
         key.append(sequence)
         key.append(queue)
+        if kind == .unique { key.append(hash) }
         return key
     }
 
-    init(at: Timestamp, kind: Kind, sequence: UInt64, queue: UInt32) {
+    init(at: Timestamp, kind: Kind, sequence: UInt64, queue: UInt32, hash: UInt64 = 0) {
         self.at = at
         self.kind = kind
         self.sequence = sequence
         self.queue = queue
+        self.hash = hash
     }
 
     init?(_ key: KeyBytes) {
@@ -117,6 +123,7 @@ struct TimerKey {
         self.kind = kind
         sequence = reader.next()
         queue = reader.next()
+        if kind == .unique { hash = reader.next() }
     }
 }
 

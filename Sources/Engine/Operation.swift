@@ -10,6 +10,9 @@ public enum Operation: Sendable {
     case fail(FailRequest)
     case release(ReleaseRequest)
     case touch(TouchRequest)
+    case cancel(CancelRequest)
+    case move(MoveRequest)
+    case delete(DeleteRequest)
     case get(GetRequest)
     case result(TaskID?)
     case queueInfo(Bytes)
@@ -34,6 +37,9 @@ public struct AddRequest: Sendable {
     public var type: Bytes
     public var payload: Bytes
     public var options: TaskOptions
+    public var unique: UniqueKey?
+    /// What to do when another task holds the key.
+    public var conflict = UniqueConflict.skip
     public var request: RequestNonce?
     /// Answer with `.added` instead of `.id`.
     public var full: Bool
@@ -214,6 +220,47 @@ public struct TouchRequest: Sendable {
         self.lease = lease
         self.progress = progress
         self.note = note
+        self.request = request
+    }
+}
+
+public struct CancelRequest: Sendable {
+    public var id: TaskID?
+    public var reason: Bytes?
+    public var request: RequestNonce?
+
+    public init(id: TaskID?, reason: Bytes? = nil, request: RequestNonce? = nil) {
+        self.id = id
+        self.reason = reason
+        self.request = request
+    }
+}
+
+/// What is `nil` stays as it is.
+public struct MoveRequest: Sendable {
+    public var id: TaskID?
+    public var priority: Int?
+    public var runAt: Timestamp?
+    public var queue: Bytes?
+    public var request: RequestNonce?
+
+    public init(
+        id: TaskID?, priority: Int? = nil, runAt: Timestamp? = nil, queue: Bytes? = nil, request: RequestNonce? = nil
+    ) {
+        self.id = id
+        self.priority = priority
+        self.runAt = runAt
+        self.queue = queue
+        self.request = request
+    }
+}
+
+public struct DeleteRequest: Sendable {
+    public var ids: [TaskID?]
+    public var request: RequestNonce?
+
+    public init(ids: [TaskID?], request: RequestNonce? = nil) {
+        self.ids = ids
         self.request = request
     }
 }

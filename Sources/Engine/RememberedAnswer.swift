@@ -14,12 +14,15 @@ enum RememberedAnswer {
     case reserved([LeaseName])
     /// An acknowledgement and the leases its NEXT gave.
     case acknowledged([LeaseName])
+    case state(TaskState)
+    case count(Int64)
 
     struct AddedRow {
         var sequence: UInt64
-        var state: TaskState
+        /// `nil`: its record was gone.
+        var state: TaskState?
         var created: Bool
-        var runAt: Timestamp
+        var runAt: Timestamp?
     }
 
     struct LeaseName {
@@ -41,9 +44,9 @@ extension RememberedAnswer {
             record.uint32(UInt32(rows.count))
             for row in rows {
                 record.uint64(row.sequence)
-                record.uint8(row.state.rawValue)
+                record.uint8(row.state?.rawValue ?? 0)
                 record.uint8(row.created ? 1 : 0)
-                record.int64(row.runAt)
+                record.int64(row.runAt ?? .min)
             }
         case .ids(let sequences):
             record.uint8(4)
@@ -65,6 +68,12 @@ extension RememberedAnswer {
             record.uint8(cancel ? 1 : 0)
         case .reserved(let leases): Self.write(8, leases, to: &record)
         case .acknowledged(let leases): Self.write(9, leases, to: &record)
+        case .state(let state):
+            record.uint8(10)
+            record.uint8(state.rawValue)
+        case .count(let count):
+            record.uint8(11)
+            record.int64(count)
         }
     }
 
@@ -99,6 +108,8 @@ extension RememberedAnswer {
         case 7: self = .touched(deadline: record.int64(), cancel: record.uint8() == 1)
         case 8: self = .reserved(Self.list(&record, Self.lease))
         case 9: self = .acknowledged(Self.list(&record, Self.lease))
+        case 10: self = .state(TaskState(rawValue: record.uint8()) ?? .pending)
+        case 11: self = .count(record.int64())
         default:
             record.fail()
             self = .ok
@@ -113,9 +124,11 @@ extension RememberedAnswer {
     }
 
     private static func row(_ record: inout RecordReader) -> AddedRow {
-        AddedRow(
-            sequence: record.uint64(), state: TaskState(rawValue: record.uint8()) ?? .pending,
-            created: record.uint8() == 1, runAt: record.int64())
+        let sequence = record.uint64()
+        let state = TaskState(rawValue: record.uint8())
+        let created = record.uint8() == 1
+        let runAt = record.int64()
+        return AddedRow(sequence: sequence, state: state, created: created, runAt: runAt == .min ? nil : runAt)
     }
 
     private static func outcome(_ record: inout RecordReader) -> CommandError? {

@@ -44,6 +44,8 @@ struct StateRecord {
     var cancel = false
     /// There are lines in `logs`.
     var hasLog = false
+    /// The task was added with a UNIQUE key.
+    var hasUnique: Bool
 
     init(of task: TaskRecord) {
         queue = task.queue
@@ -55,6 +57,7 @@ struct StateRecord {
         keep = task.keep
         expiresAt = task.expiresAt
         hasBody = task.hasBody
+        hasUnique = task.unique != nil
     }
 
     var lane: Lane { attempt > 0 ? .retry : .fresh }
@@ -74,6 +77,7 @@ struct StateRecord {
         static let body: UInt16 = 2_048
         static let cancel: UInt16 = 4_096
         static let log: UInt16 = 8_192
+        static let unique: UInt16 = 16_384
     }
 
     private var mask: UInt16 {
@@ -92,6 +96,7 @@ struct StateRecord {
         if hasBody { mask |= Bit.body }
         if cancel { mask |= Bit.cancel }
         if hasLog { mask |= Bit.log }
+        if hasUnique { mask |= Bit.unique }
         return mask
     }
 
@@ -142,6 +147,7 @@ struct StateRecord {
         hasBody = mask & Bit.body != 0
         cancel = mask & Bit.cancel != 0
         hasLog = mask & Bit.log != 0
+        hasUnique = mask & Bit.unique != 0
         if mask & Bit.endedAt != 0 { endedAt = record.int64() }
         if mask & Bit.keepUntil != 0 { keepUntil = record.int64() }
         if mask & Bit.expiresAt != 0 { expiresAt = record.int64() }

@@ -25,7 +25,10 @@ enum Tables {
     /// Damaged records, out of the way. Key: table, key.
     static let quarantine = Table(index: 10, name: "quarantine")
 
+    /// Who holds which UNIQUE key. Key: queue, hash of the key.
+    static let unique = Table(index: 11, name: "unique")
+
     static let all = [
-        tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine,
+        tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
     ]
 }

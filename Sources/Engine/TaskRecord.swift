@@ -5,6 +5,7 @@ import MartletStorage
 ///
 ///     mask u16 │ queue u32 │ type u32 │ priority u8 │ [created i64] │ [run at i64]
 ///     │ [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64] [keep i64]
+///     │ [tags: n u8, n × bytes] [meta: n u8, n × (name, value)] [unique: until u8, span i64, key]
 ///     │ payload size u32 │ payload, unless it lies in `bodies`
 struct TaskRecord {
     /// Payloads up to this size lie in the record itself.
@@ -22,6 +23,9 @@ struct TaskRecord {
     var timeout: Milliseconds?
     var timeToLive: Milliseconds?
     var keep = TaskDefaults.keep
+    var tags: [Bytes] = []
+    var meta: [MetaField] = []
+    var unique: UniqueKey?
     var payloadSize = 0
     /// The payload lies in `bodies`.
     var hasBody = false
@@ -42,6 +46,9 @@ struct TaskRecord {
         static let created: UInt16 = 256
         /// It was not due when it was created.
         static let runAt: UInt16 = 512
+        static let tags: UInt16 = 1_024
+        static let meta: UInt16 = 2_048
+        static let unique: UInt16 = 4_096
     }
 
     private func mask(_ sequence: UInt64) -> UInt16 {
@@ -56,6 +63,9 @@ struct TaskRecord {
         if timeToLive != nil { mask |= Bit.timeToLive }
         if keep != TaskDefaults.keep { mask |= Bit.keep }
         if hasBody { mask |= Bit.body }
+        if !tags.isEmpty { mask |= Bit.tags }
+        if !meta.isEmpty { mask |= Bit.meta }
+        if unique != nil { mask |= Bit.unique }
         return mask
     }
 
@@ -77,6 +87,7 @@ struct TaskRecord {
         if let timeout { record.int64(timeout) }
         if let timeToLive { record.int64(timeToLive) }
         if mask & Bit.keep != 0 { record.int64(keep) }
+        if mask & (Bit.tags | Bit.meta | Bit.unique) != 0 { writeLabels(to: &record) }
         record.uint32(UInt32(payloadSize))
         if !hasBody { record.rest(payload) }
     }
@@ -104,9 +115,44 @@ struct TaskRecord {
         if mask & Bit.timeout != 0 { timeout = record.int64() }
         if mask & Bit.timeToLive != 0 { timeToLive = record.int64() }
         if mask & Bit.keep != 0 { keep = record.int64() }
+        if mask & (Bit.tags | Bit.meta | Bit.unique) != 0 { readLabels(mask, from: &record) }
         payloadSize = Int(record.uint32())
         hasBody = mask & Bit.body != 0
         if !(1...10).contains(priority) || !hasBody && record.left != payloadSize { record.fail() }
+    }
+}
+
+// What few tasks have; apart, so that the others pay one comparison.
+extension TaskRecord {
+    private func writeLabels(to record: inout RecordWriter) {
+        if !tags.isEmpty {
+            record.uint8(UInt8(tags.count))
+            for tag in tags { record.bytes(tag) }
+        }
+        if !meta.isEmpty {
+            record.uint8(UInt8(meta.count))
+            for field in meta {
+                record.bytes(field.name)
+                record.bytes(field.value)
+            }
+        }
+        if let unique {
+            record.uint8(unique.until.rawValue)
+            record.int64(unique.span ?? 0)
+            record.bytes(unique.key)
+        }
+    }
+
+    private mutating func readLabels(_ mask: UInt16, from record: inout RecordReader) {
+        if mask & Bit.tags != 0 { for _ in 0..<record.uint8() { tags.append(record.bytes()) } }
+        if mask & Bit.meta != 0 {
+            for _ in 0..<record.uint8() { meta.append(MetaField(name: record.bytes(), value: record.bytes())) }
+        }
+        guard mask & Bit.unique != 0 else { return }
+        let until = UniqueKey.Until(rawValue: record.uint8())
+        if until == nil { record.fail() }
+        let span = record.int64()
+        unique = UniqueKey(record.bytes(), span: span > 0 ? span : nil, until: until ?? .done)
     }
 }
 

@@ -74,8 +74,10 @@ struct LifecycleTests {
         #expect(
             moves == [
                 "SCHEDULED --due--> PENDING", "SCHEDULED --handOut--> ACTIVE", "SCHEDULED --expire--> EXPIRED",
-                "SCHEDULED --cancel--> CANCELLED", "SCHEDULED --revive--> PENDING", "PENDING --handOut--> ACTIVE",
-                "PENDING --expire--> EXPIRED", "PENDING --cancel--> CANCELLED", "ACTIVE --acknowledge--> COMPLETED",
+                "SCHEDULED --cancel--> CANCELLED", "SCHEDULED --revive--> PENDING", "SCHEDULED --moveNow--> PENDING",
+                "SCHEDULED --moveLater--> SCHEDULED", "PENDING --handOut--> ACTIVE", "PENDING --expire--> EXPIRED",
+                "PENDING --cancel--> CANCELLED", "PENDING --moveNow--> PENDING", "PENDING --moveLater--> SCHEDULED",
+                "ACTIVE --acknowledge--> COMPLETED",
                 "ACTIVE --retryLater--> SCHEDULED", "ACTIVE --retryNow--> PENDING", "ACTIVE --exhaust--> DLQ",
                 "ACTIVE --release--> PENDING", "ACTIVE --releaseLater--> SCHEDULED", "ACTIVE --expire--> EXPIRED",
                 "ACTIVE --cancel--> CANCELLED", "COMPLETED --revive--> PENDING", "DLQ --revive--> PENDING",

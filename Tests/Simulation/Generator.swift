@@ -10,6 +10,8 @@ struct Generator {
     private var nextCaller: CallerID = 1
 
     static let queues = ["a", "aa", "é"].map { Bytes($0.utf8) }
+    static let keys = [Bytes("k".utf8), Bytes(repeating: 7, count: 256)]
+    static let tags = ["red", "old"].map { Bytes($0.utf8) }
     static let names = ["w1", "w2", "w3"].map { Bytes($0.utf8) }
 
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
@@ -28,14 +30,17 @@ struct Generator {
         let crowded = model.tasks.values.count(where: \.isWaiting) > 60
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<22: return crowded ? .reserve(reserve()) : .add(add(now))
-        case 22..<26: return crowded ? .reserve(reserve()) : .addMany(addMany(now))
-        case 26..<48: return .reserve(reserve())
-        case 48..<58: return .acknowledge(acknowledge(model))
-        case 58..<61: return .acknowledgeMany(acknowledgeMany(model))
-        case 61..<74: return .fail(fail(model))
-        case 74..<80: return .release(release(model))
-        case 80..<86: return .touch(touch(model))
-        case 86..<93: return .get(GetRequest(id: anyID(model), payload: random.chance(50), history: random.chance(50)))
+        case 22..<24: return crowded ? .reserve(reserve()) : .addMany(addMany(now))
+        case 24..<43: return .reserve(reserve())
+        case 43..<52: return .acknowledge(acknowledge(model))
+        case 52..<55: return .acknowledgeMany(acknowledgeMany(model))
+        case 55..<67: return .fail(fail(model))
+        case 67..<72: return .release(release(model))
+        case 72..<78: return .touch(touch(model))
+        case 78..<82: return .cancel(cancel(model))
+        case 82..<86: return .move(move(model, now))
+        case 86..<88: return .delete(delete(model))
+        case 88..<93: return .get(GetRequest(id: anyID(model), payload: random.chance(50), history: random.chance(50)))
         case 93..<96: return .result(anyID(model))
         case 96..<99: return .queueInfo(random.chance(90) ? random.pick(Self.queues) : Bytes("none".utf8))
         default: return .queueList
@@ -48,7 +53,7 @@ struct Generator {
     }
 
     /// A nonce in one of six operations; now and then one that other arguments were sent with.
-    private mutating func nonce() -> RequestNonce? {
+    mutating func nonce() -> RequestNonce? {
         guard random.chance(18) else { return nil }
         if random.chance(8), let used = sent.randomElement(using: &random)?.request {
             return RequestNonce(nonce: used.nonce, fingerprint: random.next())
@@ -61,9 +66,15 @@ struct Generator {
 /// What producers send.
 extension Generator {
     private mutating func add(_ now: Timestamp) -> AddRequest {
-        AddRequest(
+        var add = AddRequest(
             queue: random.pick(Self.queues), type: random.pick(Self.names), payload: bytes(), options: options(now),
             request: nonce(), full: random.chance(50))
+        guard random.chance(35) else { return add }
+        add.unique = UniqueKey(
+            random.pick(Self.keys), span: random.pick([nil, nil, 5, 100, 5_000]),
+            until: random.pick([.start, .done, .done, .expire]))
+        add.conflict = random.pick([.skip, .skip, .error, .replace])
+        return add
     }
 
     private mutating func addMany(_ now: Timestamp) -> AddManyRequest {
@@ -92,6 +103,8 @@ extension Generator {
         options.jitter = options.timeout == nil ? random.pick([nil, 0, 0, 100]) : 0
         options.timeToLive = random.pick([nil, nil, nil, 1, 20, 200, 10_000])
         options.keep = random.pick([nil, 0, 0, 10, 1_000])
+        options.tags = random.pick([[], [], [Self.tags[0]], Self.tags])
+        options.meta = random.pick([[], [], [MetaField(name: Self.tags[0], value: bytes())]])
         return options
     }
 
@@ -162,7 +175,7 @@ extension Generator {
     }
 
     /// Any task there is; now and then one that is not.
-    private mutating func anyID(_ model: Model) -> TaskID? {
+    mutating func anyID(_ model: Model) -> TaskID? {
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<2: nil
         case 2..<5: TaskID(sequence: 1 << 40, check: 1)

@@ -52,8 +52,9 @@ extension ModelTask {
             id: id, queue: queue, type: type, state: state, priority: priority, attempt: attempt, retries: retries,
             retriesLeft: retriesLeft, token: token, worker: shownWorker, enqueuedAt: enqueuedAt,
             runAt: runAt, startedAt: startedAt, deadline: deadline, endedAt: endedAt, lastError: lastError,
-            errorKind: errorKind, progress: progress, note: note, cancel: false, keepUntil: keepUntil,
-            resultSize: result?.count, payloadSize: self.payload.count, payload: payload ? self.payload : nil,
+            errorKind: errorKind, progress: progress, note: note, cancel: state == .active && cancel,
+            unique: unique?.key, tags: tags, meta: meta, keepUntil: keepUntil, resultSize: result?.count,
+            payloadSize: self.payload.count, payload: payload ? self.payload : nil,
             history: history ? self.history : nil)
     }
 }

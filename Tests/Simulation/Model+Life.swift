@@ -8,6 +8,7 @@ extension Model {
         // Nothing becomes due at the very instant at which it is done.
         guard settledTo != now else { return }
         settledTo = now
+        holds = holds.filter { $0.value.until.map { $0 > now } ?? true }
         for id in tasks.keys {
             while let next = tasks[id]?.nextInstant, next <= now { happen(id, at: next) }
         }
@@ -21,7 +22,7 @@ extension Model {
         case .scheduled: move(id, .pending, "due", time)
         case .active where task.timesOut: fail(id, .timedOut, time)
         case .active: fail(id, .leaseExpired, time)
-        default: tasks[id] = nil
+        default: remove(id)
         }
     }
 
@@ -42,7 +43,8 @@ extension Model {
     mutating func end(_ id: TaskID, _ to: TaskState, _ reason: String, _ time: Timestamp, _ report: Report? = nil) {
         move(id, to, reason, time, report)
         tasks[id]?.endedAt = time
-        if to != .dead, tasks[id]?.keep == 0 { tasks[id] = nil }
+        freeKey(of: id) { $0.until != .expire }
+        if to != .dead, tasks[id]?.keep == 0 { remove(id) }
     }
 
     /// One failed attempt; what follows is the contract's "States and attempts".
@@ -54,11 +56,12 @@ extension Model {
         task.errorKind = report.kind
         let spent = task.attempt > task.retries || report.next == .dead
         let over = task.expiresAt.map { $0 <= time } ?? false
-        guard !spent, !over else {
+        guard !spent, !over, !task.cancel else {
             tasks[id] = task
-            end(id, over ? .expired : .dead, report.reason, time, report)
+            let state: TaskState = task.cancel ? .cancelled : over ? .expired : .dead
+            end(id, state, report.reason, time, report)
             return Failure(
-                state: over ? .expired : .dead, attempt: task.attempt, retriesLeft: 0, runAt: nil)
+                state: state, attempt: task.attempt, retriesLeft: 0, runAt: nil)
         }
         task.runAt = runAt(ofRetry: task, report, time)
         tasks[id] = task

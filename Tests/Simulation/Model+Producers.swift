@@ -4,6 +4,7 @@ internal import MartletProtocol
 /// TASK.ADD and TASK.MADD.
 extension Model {
     mutating func add(_ request: AddRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
+        if let outcome = conflict(request, now) { return outcome }
         guard let id = Self.newIDs(answer).first else { return request.full ? .addedMany([]) : .ids([]) }
         let task = insert(request, id, now)
         return request.full ? .added(Added(task)) : .id(id)
@@ -28,6 +29,7 @@ extension Model {
         newestID = id
         let task = ModelTask(id: id, add: request, now: now)
         tasks[id] = task
+        takeKey(of: id, now)
         totals[request.queue, default: Totals()].added += 1
         return task
     }

@@ -94,10 +94,12 @@ extension Model {
         task.startedAt = now
         task.progress = nil
         task.note = nil
+        task.cancel = false
         task.hold = ModelTask.Hold(
             token: token, startedAt: now, length: length, leaseEnd: now + length)
         tasks[id] = task
         move(id, .active, "reserve", now)
+        freeKey(of: id) { $0.until == .start }
     }
 
     /// What the holder of a lease is told.
@@ -106,7 +108,7 @@ extension Model {
         return Delivery(
             id: task.id, queue: task.queue, type: task.type, payload: task.payload, priority: task.priority,
             attempt: task.attempt, retries: task.retries, token: hold.token, lease: hold.length, deadline: deadline,
-            enqueuedAt: task.enqueuedAt, runAt: task.runAt, lastError: task.lastError)
+            enqueuedAt: task.enqueuedAt, runAt: task.runAt, meta: task.meta, tags: task.tags, lastError: task.lastError)
     }
 }
 
@@ -140,11 +142,13 @@ extension Model {
     mutating func undo(_ id: TaskID, _ token: Int64, _ now: Timestamp) {
         settle(now)
         guard var task = tasks[id], task.hold?.token == token else { return }
+        guard !task.cancel else { return end(id, .cancelled, "release", now) }
         task.attempt -= 1
         task.hold = nil
         task.state = .pending
         task.history.removeLast()
         tasks[id] = task
+        takeKeyBack(of: id, now)
         settledTo = nil
         settle(now)
     }

@@ -31,6 +31,10 @@ extension Model {
     mutating func release(_ request: ReleaseRequest, _ now: Timestamp) -> Outcome {
         guard let id = request.id, let task = tasks[id] else { return .refused(.noTask) }
         guard task.hold?.token == request.token else { return .refused(.leaseLost) }
+        if task.cancel {
+            end(id, .cancelled, "release", now)
+            return .ok
+        }
         if let expiresAt = task.expiresAt, expiresAt <= now {
             end(id, .expired, "release", now)
             return .ok
@@ -50,7 +54,7 @@ extension Model {
         task.progress = request.progress ?? task.progress
         task.note = request.note ?? task.note
         tasks[id] = task
-        return .touched(deadline: task.deadline ?? now, cancel: false)
+        return .touched(deadline: task.deadline ?? now, cancel: task.cancel)
     }
 }
 

@@ -16,6 +16,8 @@ struct Model {
     /// Callers whose blocked call was taken over, to be told so.
     var dismissed: [CallerID] = []
     var nonces: [Bytes: Remembered] = [:]
+    /// Who holds which UNIQUE key.
+    var holds: [KeyName: KeyHold] = [:]
     var newestID: TaskID?
     var newestToken: Int64 = 0
     /// Everything due by then has happened.
@@ -54,6 +56,9 @@ extension Model {
             return remembering(request.request, now) { $0.fail(request, now, answer) }
         case .release(let request): return remembering(request.request, now) { $0.release(request, now) }
         case .touch(let request): return remembering(request.request, now) { $0.touch(request, now) }
+        case .cancel(let request): return remembering(request.request, now) { $0.cancel(request, now) }
+        case .move(let request): return remembering(request.request, now) { $0.relocate(request, now) }
+        case .delete(let request): return remembering(request.request, now) { $0.delete(request) }
         case .get(let request): return view(request)
         case .result(let id): return result(id)
         case .queueInfo(let name): return queueInfo(name, now)
@@ -71,6 +76,6 @@ extension Model {
     /// The next instant at which something is to be done.
     var nextInstant: Timestamp? {
         let tasks = tasks.values.compactMap(\.nextInstant)
-        return (tasks + calls.compactMap(\.deadline)).min()
+        return (tasks + calls.compactMap(\.deadline) + holds.values.compactMap(\.until)).min()
     }
 }

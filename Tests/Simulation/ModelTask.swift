@@ -4,7 +4,7 @@ internal import MartletProtocol
 /// One task as the model knows it: plain values, nothing derived, nothing indexed.
 struct ModelTask {
     let id: TaskID
-    let queue: Bytes
+    var queue: Bytes
     let type: Bytes
     let payload: Bytes
     let retries: Int64
@@ -16,6 +16,9 @@ struct ModelTask {
     let expiresAt: Timestamp?
     let keep: Milliseconds
     let enqueuedAt: Timestamp
+    let tags: [Bytes]
+    let meta: [MetaField]
+    let unique: UniqueKey?
 
     var priority: Int
     var runAt: Timestamp
@@ -33,6 +36,8 @@ struct ModelTask {
     var errorKind: Bytes?
     var progress: Int?
     var note: Bytes?
+    /// Somebody wants it cancelled while it is in hand.
+    var cancel = false
     var history: [Move] = []
     /// What the ACK or FAIL that ended an attempt was answered, by the attempt's token.
     var endings: [Int64: Outcome] = [:]
@@ -59,6 +64,9 @@ struct ModelTask {
         expiresAt = options.timeToLive.map { now + $0 }
         keep = options.keep ?? TaskDefaults.keep
         enqueuedAt = now
+        tags = options.tags
+        meta = options.meta
+        unique = add.unique
         priority = options.priority ?? Limits.defaultPriority
         switch options.due {
         case .now: runAt = now

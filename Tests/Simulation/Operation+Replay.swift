@@ -13,6 +13,9 @@ extension MartletEngine.Operation {
         case .fail(let request): request.request
         case .release(let request): request.request
         case .touch(let request): request.request
+        case .cancel(let request): request.request
+        case .move(let request): request.request
+        case .delete(let request): request.request
         case .get, .result, .queueInfo, .queueList: nil
         }
     }

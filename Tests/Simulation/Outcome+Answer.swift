@@ -9,6 +9,8 @@ extension Outcome {
         case .refused(let error): self = .refused(error.code)
         case .id(let id): self = .id(id)
         case .added(let task): self = .added(Added(task))
+        case .state(let state): self = .state(state)
+        case .count(let count): self = .count(count)
         case .ids(let ids): self = .ids(ids)
         case .addedMany(let tasks): self = .addedMany(tasks.map(Added.init))
         case .handedOut(let tasks): self = .handedOut(tasks.map(Delivery.init))
@@ -36,7 +38,8 @@ extension Delivery {
         self.init(
             id: task.id, queue: task.queue, type: task.type, payload: task.payload, priority: task.priority,
             attempt: task.attempt, retries: task.retries, token: task.token, lease: task.lease,
-            deadline: task.deadline, enqueuedAt: task.enqueuedAt, runAt: task.runAt, lastError: task.lastError)
+            deadline: task.deadline, enqueuedAt: task.enqueuedAt, runAt: task.runAt, meta: task.meta,
+            tags: task.tags, lastError: task.lastError)
     }
 }
 
@@ -54,7 +57,8 @@ extension Sight {
             attempt: view.attempt, retries: view.retries, retriesLeft: view.retriesLeft, token: view.token,
             worker: view.worker, enqueuedAt: view.enqueuedAt, runAt: view.runAt, startedAt: view.startedAt,
             deadline: view.deadline, endedAt: view.endedAt, lastError: view.lastError, errorKind: view.errorKind,
-            progress: view.progress, note: view.note, cancel: view.cancel, keepUntil: view.keepUntil,
+            progress: view.progress, note: view.note, cancel: view.cancel, unique: view.unique,
+            tags: view.tags, meta: view.meta, keepUntil: view.keepUntil,
             resultSize: view.resultSize, payloadSize: view.payloadSize, payload: view.payload,
             history: view.history?.map(Move.init))
     }

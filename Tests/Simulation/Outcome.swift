@@ -7,6 +7,8 @@ enum Outcome: Equatable {
     case refused(ErrorCode)
     case id(TaskID)
     case added(Added)
+    case state(TaskState)
+    case count(Int64)
     case ids([TaskID])
     case addedMany([Added])
     case handedOut([Delivery])
@@ -24,9 +26,10 @@ enum Outcome: Equatable {
 /// What ADD … FULL tells.
 struct Added: Equatable {
     var id: TaskID
-    var state: TaskState
+    /// `nil`: its record is gone.
+    var state: TaskState?
     var created: Bool
-    var runAt: Timestamp
+    var runAt: Timestamp?
 }
 
 /// A hand-out.
@@ -43,6 +46,8 @@ struct Delivery: Equatable {
     var deadline: Timestamp
     var enqueuedAt: Timestamp
     var runAt: Timestamp
+    var meta: [MetaField]
+    var tags: [Bytes]
     var lastError: Bytes?
 }
 
@@ -76,6 +81,9 @@ struct Sight: Equatable {
     var progress: Int?
     var note: Bytes?
     var cancel: Bool
+    var unique: Bytes?
+    var tags: [Bytes]
+    var meta: [MetaField]
     var keepUntil: Timestamp?
     var resultSize: Int?
     var payloadSize: Int

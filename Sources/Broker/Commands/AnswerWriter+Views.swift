@@ -25,14 +25,14 @@ extension ReplyWriter {
         field("progress", view.progress.map(Int64.init))
         field("note", view.note)
         field("cancel", flag: view.cancel)
+        field("unique", view.unique)
         // These cannot be given yet.
-        field("unique", nil as Bytes?)
         field("group", nil as Bytes?)
         field("order", nil as Bytes?)
         bulk("tags")
-        array(0)
+        tags(view.tags)
         bulk("meta")
-        map(0)
+        meta(view.meta)
         field("keep_until", view.keepUntil)
         field("result_size", view.resultSize.map(Int64.init))
         field("payload_size", Int64(view.payloadSize))
@@ -41,6 +41,19 @@ extension ReplyWriter {
             bulk("history")
             array(history.count)
             for entry in history { self.entry(entry) }
+        }
+    }
+
+    mutating func tags(_ tags: [Bytes]) {
+        array(tags.count)
+        for tag in tags { bulk(tag) }
+    }
+
+    mutating func meta(_ fields: [MetaField]) {
+        map(fields.count)
+        for field in fields {
+            bulk(field.name)
+            bulk(field.value)
         }
     }
 

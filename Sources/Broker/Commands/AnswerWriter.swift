@@ -9,6 +9,8 @@ extension ReplyWriter {
         case .refused(let error): self.error(error)
         case .id(let id): bulk(id)
         case .added(let task): added(task)
+        case .state(let state): bulk(state.name)
+        case .count(let count): integer(count)
         case .ids(let ids):
             array(ids.count)
             for id in ids { bulk(id) }
@@ -63,7 +65,7 @@ extension ReplyWriter {
     private mutating func added(_ task: AddedTask) {
         map(4)
         field("id", task.id)
-        field("state", text: task.state.name)
+        field("state", text: task.state?.name)
         field("created", flag: task.created)
         field("run_at", task.runAt)
     }
@@ -106,9 +108,11 @@ extension ReplyWriter {
             integer(task.enqueuedAt)
             raw("$6\r\nrun_at\r\n")
             integer(task.runAt)
-            // Neither META nor TAGS can be given yet: always empty.
-            raw(version == .two ? "$4\r\nmeta\r\n*0\r\n" : "$4\r\nmeta\r\n%0\r\n")
-            raw("$4\r\ntags\r\n*0\r\n$10\r\nlast_error\r\n")
+            raw("$4\r\nmeta\r\n")
+            meta(task.meta)
+            raw("$4\r\ntags\r\n")
+            tags(task.tags)
+            raw("$10\r\nlast_error\r\n")
             task.lastError.map { bulk($0) } ?? null()
         }
     }

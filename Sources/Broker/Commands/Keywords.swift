@@ -38,6 +38,20 @@ extension Keyword {
     static let withScores = Keyword("WITHSCORES")
     static let match = Keyword("MATCH")
     static let type = Keyword("TYPE")
+    static let tags = Keyword("TAGS")
+    static let meta = Keyword("META")
+    static let unique = Keyword("UNIQUE")
+    static let `for` = Keyword("FOR")
+    static let until = Keyword("UNTIL")
+    static let on = Keyword("ON")
+    static let start = Keyword("START")
+    static let done = Keyword("DONE")
+    static let expire = Keyword("EXPIRE")
+    static let skip = Keyword("SKIP")
+    static let replace = Keyword("REPLACE")
+    static let error = Keyword("ERROR")
+    static let reason = Keyword("REASON")
+    static let queue = Keyword("QUEUE")
 }
 
 /// Which option it is, for "each at most once". AT and DELAY are one.
@@ -66,6 +80,11 @@ enum OptionNumber {
     static let note = 21
     static let payload = 22
     static let history = 23
+    static let tags = 24
+    static let meta = 25
+    static let unique = 26
+    static let reason = 27
+    static let queue = 28
 }
 
 extension ArgumentCursor {

@@ -24,4 +24,7 @@ enum CommandTag {
     static let fail: UInt64 = 6
     static let release: UInt64 = 7
     static let touch: UInt64 = 8
+    static let cancel: UInt64 = 9
+    static let move: UInt64 = 10
+    static let delete: UInt64 = 11
 }

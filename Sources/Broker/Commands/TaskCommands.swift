@@ -5,7 +5,7 @@ import MartletProtocol
 let taskCommands = [
     Command(
         "TASK.ADD", .atLeast(4), [.write, .denyOutOfMemory, .fast],
-        usage: "queue type payload \(taskOptionsUsage) [REQ nonce] [FULL]",
+        usage: "queue type payload \(taskOptionsUsage) \(uniqueUsage) [REQ nonce] [FULL]",
         summary: "Adds a task to a queue.", group: "task",
         reply: "the id; with FULL a map {id, state, created, run_at}", run: .write(parseAdd)),
     Command(
@@ -25,7 +25,10 @@ let taskCommands = [
 /// The options of TASK.ADD and TASK.MADD that say something about the task.
 let taskOptionsUsage =
     "[PRIORITY p] [AT unix-ms | DELAY ms] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | "
-    + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms]"
+    + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [TAGS n t ...] "
+    + "[META n field value ...]"
+
+private let uniqueUsage = "[UNIQUE key [FOR ms] [UNTIL START|DONE|EXPIRE] [ON SKIP|REPLACE|ERROR]]"
 
 @Sendable private func parseAdd(
     _ cursor: inout ArgumentCursor, _ connection: Connection
@@ -36,6 +39,8 @@ let taskOptionsUsage =
     while let option = cursor.option() {
         if option == .req {
             nonce = try cursor.nonce(CommandTag.add)
+        } else if option == .unique {
+            (add.unique, add.conflict) = try cursor.unique()
         } else if option == .full {
             try cursor.once(OptionNumber.full)
             add.full = true
@@ -123,6 +128,10 @@ extension ArgumentCursor {
         } else if option == .timeToLive {
             try once(OptionNumber.timeToLive)
             options.timeToLive = try duration("TTL", atLeast: 1)
+        } else if option == .tags {
+            options.tags = try tags()
+        } else if option == .meta {
+            options.meta = try meta()
         } else {
             throw syntaxError()
         }

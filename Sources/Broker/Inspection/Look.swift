@@ -134,7 +134,7 @@ extension TaskView {
             ("enqueued_at", number(enqueuedAt)), ("run_at", number(runAt)), ("started_at", number(startedAt)),
             ("deadline", number(deadline)), ("ended_at", number(endedAt)), ("last_error", lastError),
             ("error_kind", errorKind), ("progress", number(progress.map(Int64.init))), ("note", note),
-            ("cancel", number(cancel ? 1 : 0)), ("keep_until", number(keepUntil)),
+            ("cancel", number(cancel ? 1 : 0)), ("unique", unique), ("keep_until", number(keepUntil)),
             ("result_size", number(resultSize.map(Int64.init))), ("payload_size", number(Int64(payloadSize))),
         ]
         return all.compactMap { name, value in value.map { (name, $0) } }

@@ -30,6 +30,14 @@ public enum Limits {
     public static let failureMessage = 16 * 1024
     /// Kept bytes of a failure's trace; the rest is cut off.
     public static let failureTrace = 64 * 1024
+    /// Most TAGS of a task.
+    public static let tags: ClosedRange<Int64> = 0...64
+    /// Most fields of a task's META.
+    public static let metaFields: ClosedRange<Int64> = 0...64
+    /// Bytes of one META value.
+    public static let metaValue = 4 * 1024
+    /// Kept bytes of a cancellation's REASON; the rest is cut off.
+    public static let cancelReason = 4 * 1024
     /// Bytes of a progress note.
     public static let note = 4 * 1024
     /// History entries kept: so many of the first and so many of the newest.

@@ -45,6 +45,10 @@ public struct TaskOptions: Hashable, Sendable {
     public var timeToLive: Milliseconds?
     /// How long the record outlives the end; 0: gone at the end.
     public var keep: Milliseconds?
+    /// Labels to find it by, each once.
+    public var tags: [Bytes] = []
+    /// What travels with it, each field once.
+    public var meta: [MetaField] = []
 
     public enum Due: Hashable, Sendable {
         case now
@@ -53,6 +57,51 @@ public struct TaskOptions: Hashable, Sendable {
     }
 
     public init() {}
+}
+
+/// One field of a task's META.
+public struct MetaField: Hashable, Sendable {
+    public var name: Bytes
+    public var value: Bytes
+
+    public init(name: Bytes, value: Bytes) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// A key that at most one task of a queue holds at a time, and how long it is held.
+public struct UniqueKey: Hashable, Sendable {
+    /// What frees the key. The raw value is stored.
+    public enum Until: UInt8, Sendable {
+        /// The first hand-out, or an end without one.
+        case start = 1
+        /// Any end.
+        case done = 2
+        /// The passing of `span`; without one, the removal of the record.
+        case expire = 3
+    }
+
+    public var key: Bytes
+    /// The longest it is held, counted from when it was taken.
+    public var span: Milliseconds?
+    public var until: Until
+
+    public init(_ key: Bytes, span: Milliseconds? = nil, until: Until = .done) {
+        self.key = key
+        self.span = span
+        self.until = until
+    }
+}
+
+/// What an add does when its UNIQUE key is held by another task.
+public enum UniqueConflict: Sendable {
+    /// Answers with that task.
+    case skip
+    /// Cancels that task if it waits; otherwise refuses.
+    case replace
+    /// Refuses.
+    case error
 }
 
 /// The broker's own defaults, where neither the task nor its queue says otherwise.

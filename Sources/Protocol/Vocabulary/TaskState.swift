@@ -64,6 +64,10 @@ public enum TaskEvent: UInt8, CaseIterable, Sendable {
     case cancel = 10
     /// Somebody asked for it again.
     case revive = 11
+    /// Somebody moved it: it is due at once.
+    case moveNow = 12
+    /// Somebody moved it: it is due later.
+    case moveLater = 13
 }
 
 extension TaskState {
@@ -81,6 +85,8 @@ extension TaskState {
         case (.dead, .revive), (.cancelled, .revive), (.expired, .revive), (.completed, .revive),
             (.scheduled, .revive):
             .pending
+        case (.scheduled, .moveNow), (.pending, .moveNow): .pending
+        case (.scheduled, .moveLater), (.pending, .moveLater): .scheduled
         default: nil
         }
     }

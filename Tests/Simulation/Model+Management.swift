@@ -1,0 +1,49 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// CANCEL, MOVE and DEL.
+extension Model {
+    mutating func cancel(_ request: CancelRequest, _ now: Timestamp) -> Outcome {
+        guard let id = request.id, let task = tasks[id] else { return .refused(.noTask) }
+        let report = Report(reason: "cancel", message: request.reason, next: .dead)
+        if task.state == .active {
+            guard !task.cancel else { return .state(.active) }
+            let hold = task.hold
+            move(id, .active, "cancel", now, report)
+            tasks[id]?.hold = hold
+            tasks[id]?.cancel = true
+            return .state(.active)
+        }
+        guard task.isWaiting else { return .refused(.badState) }
+        end(id, .cancelled, "cancel", now, report)
+        return .state(.cancelled)
+    }
+
+    mutating func relocate(_ request: MoveRequest, _ now: Timestamp) -> Outcome {
+        guard let id = request.id, var task = tasks[id] else { return .refused(.noTask) }
+        guard task.isWaiting else { return .refused(.badState) }
+        if let queue = request.queue, queue != task.queue {
+            if let unique = task.unique, holds[KeyName(queue: queue, key: unique.key)] != nil {
+                return .refused(.duplicate)
+            }
+            freeKey(of: id)
+            task.queue = queue
+            totals[queue] = totals[queue] ?? Totals()
+            tasks[id] = task
+            takeKey(of: id, now)
+        }
+        task.priority = request.priority ?? task.priority
+        task.runAt = request.runAt.map { max(now, $0) } ?? task.runAt
+        tasks[id] = task
+        let state: TaskState = task.runAt > now ? .scheduled : .pending
+        move(id, state, "move", now)
+        return .state(state)
+    }
+
+    mutating func delete(_ request: DeleteRequest) -> Outcome {
+        let ids = Set(request.ids.compactMap { $0 }).filter { tasks[$0] != nil }
+        guard !ids.contains(where: { tasks[$0]?.state == .active }) else { return .refused(.badState) }
+        for id in ids { remove(id) }
+        return .count(Int64(ids.count))
+    }
+}
