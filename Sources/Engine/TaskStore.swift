@@ -19,6 +19,7 @@ public final class TaskStore {
         environment = try Environment(
             directory: directory, tables: Tables.all, options: options)
         space = Space(environment)
+        _ = space.level(environment)
         engine = Engine(broker: BrokerRecord(secret: StableHash.mix(seed, UInt64(bitPattern: now))), seed: seed)
         try environment.read { (transaction) throws(StorageError) in try engine.load(transaction) }
     }
@@ -65,6 +66,21 @@ public final class TaskStore {
     /// Bytes of the data file in use, and its cap.
     public var usage: (used: Int, capacity: Int) { environment.usage }
 
+    /// How many groups only the journal holds, not the tables' file.
+    public var unsettledGroups: Int { environment.unsettledGroups }
+
+    /// Brings them there: a few milliseconds, best when nothing else is to be done.
+    public func settle() throws(StorageError) { try environment.settle() }
+
+    /// Whether a power cut could still take groups back: only with durability `everySecond`.
+    public var isUnflushed: Bool { environment.isUnflushed }
+
+    /// Makes them durable.
+    public func flush() throws(StorageError) { try environment.flush() }
+
     /// Lets go of the directory. Nothing may be used afterwards.
     public func close() { environment.close() }
+
+    /// Lets go of it as the end of the process would.
+    public func abandon() { environment.abandon() }
 }

@@ -49,7 +49,12 @@ public struct Space {
         let disk = Self.available(directory) ?? 0
         if !holdsReserve, disk >= margin * 3 { layReserve() }
         var room = min(usage.capacity - usage.used, disk)
-        if room < margin * 16 { room += environment.freeBytes }
+        // Near the end every group is a commit of LMDB, so that what it has free is known.
+        environment.usesJournal = room >= margin * 16
+        if !environment.usesJournal {
+            try? environment.settle()
+            room += environment.freeBytes
+        }
         if room < margin / 2 { return .critical }
         return room < margin || !holdsReserve ? .low : .ample
     }

@@ -81,24 +81,29 @@ extension Transaction where Access == Writing {
             return mdb_cursor_put(cursor, &name, &stored, flags)
         }
         try check(code, "cannot write \(table.name)")
-        state.effects?.effects.append(Effect(table: table, key: key, value: Array(value)))
+        state.effects.append(table, key, value)
     }
 
     private func remove(_ cursor: OpaquePointer, _ table: Table, _ key: KeyBytes) throws(StorageError) {
         if let code = state.faults?.next() { throw StorageError(code: code, "cannot write \(table.name)") }
         try check(mdb_cursor_del(cursor, 0), "cannot write \(table.name)")
-        state.effects?.effects.append(Effect(table: table, key: key, value: nil))
+        state.effects.append(table, key, nil)
     }
 
     /// Does again what a group did: how a journal's effects get into the tables.
-    public func replay(_ effects: [Effect]) throws(StorageError) {
-        for effect in effects {
-            if let value = effect.value {
-                try value.span.bytes.withUnsafeBytes { (bytes) throws(StorageError) in
-                    try store(effect.table, effect.key, bytes, 0)
-                }
+    /// - Throws: `.damaged` if the bytes are not a group's effects.
+    public func replay(_ effects: [UInt8]) throws(StorageError) {
+        try effects.span.bytes.withUnsafeBytes { (bytes) throws(StorageError) in try replay(bytes) }
+    }
+
+    func replay(_ effects: UnsafeRawBufferPointer) throws(StorageError) {
+        try GroupEffects.forEach(in: effects) { (index, key, value) throws(StorageError) in
+            guard index < state.tables.count else { throw StorageError(.version, "an effect on an unknown table") }
+            let table = Table(index: index, name: "table \(index)")
+            if let value {
+                try store(table, key, value, 0)
             } else {
-                try delete(effect.table, effect.key)
+                try delete(table, key)
             }
         }
     }

@@ -17,26 +17,28 @@ final class TransactionState {
     var tables: [MDB_dbi]
     var cursors: [OpaquePointer?]
     var writer = RecordWriter()
+    var effects = GroupEffects()
     let faults: FaultInjector?
-    let effects: EffectLog?
 
-    init(tables count: Int, faults: FaultInjector?, effects: EffectLog?) {
+    init(tables count: Int, faults: FaultInjector?) {
         tables = Array(repeating: 0, count: count)
         cursors = Array(repeating: nil, count: count)
         self.faults = faults
-        self.effects = effects
     }
 
-    func begin() {
-        effects?.effects.removeAll(keepingCapacity: true)
+    /// A group begins; its effects are collected up to so many bytes.
+    func begin(collecting limit: Int) {
+        effects.begin()
+        effects.limit = limit
+        writer.shrink()
     }
 
+    /// The transaction ends.
     func end() {
         for index in cursors.indices {
             if let cursor = cursors[index] { mdb_cursor_close(cursor) }
             cursors[index] = nil
         }
-        writer.shrink()
     }
 }
 

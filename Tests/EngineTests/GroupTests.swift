@@ -40,19 +40,19 @@ struct GroupTests {
     @Test("the effects of all groups, replayed elsewhere, are the same broker")
     func journal() throws {
         let (here, there) = (try StoreFixture(), try StoreFixture())
-        var groups: [[Effect]] = []
+        var groups: [[UInt8]] = []
         for number in 0..<30 as Range<Int64> {
             _ = try here.add {
                 $0.priority = Int(number % 10 + 1)
                 $0.due = .after(number % 3)
             }
-            groups.append(here.effects.effects)
+            groups.append(here.effects.bytes)
             here.now += 1
             for task in try here.reserve(count: 2) where task.token % 3 != 0 {
-                groups.append(here.effects.effects)
+                groups.append(here.effects.bytes)
                 try here.run(.acknowledge(AcknowledgeRequest(id: task.id, token: task.token, result: [7])))
             }
-            groups.append(here.effects.effects)
+            groups.append(here.effects.bytes)
         }
         for effects in groups {
             try there.store.write(now: here.now) { (_, transaction) throws(StorageError) in

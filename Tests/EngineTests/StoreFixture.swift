@@ -25,9 +25,9 @@ final class StoreFixture {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    /// Closes the store and opens it again, as after a crash: nothing but the disk is left.
+    /// Opens the store again, as after a crash: nothing but the disk is left.
     func restart() throws {
-        store.close()
+        store.abandon()
         let options = TaskStoreOptions(faults: faults, effects: effects)
         store = try TaskStore(directory: directory, options: options, now: now, seed: 7)
     }

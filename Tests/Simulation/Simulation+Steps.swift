@@ -75,12 +75,24 @@ extension Simulation {
         model.forget(call.caller)
     }
 
-    /// The broker ends and starts again on what it has stored.
+    /// Nothing more comes for a while: the journal's groups go to the tables' file.
+    func settle() {
+        note("settle")
+        do throws(StorageError) {
+            try store.settle()
+            try store.flush()
+        } catch {
+            found("settling failed: \(error)")
+        }
+    }
+
+    /// The broker ends, or is ended, and starts again on what it has stored.
     func restart() {
-        note("restart")
+        let crash = random.chance(60)
+        note(crash ? "crash and restart" : "restart")
         if random.chance(30) { now += random.pick([1, 50, 2_000]) }
         do throws(StorageError) {
-            try reopen(seed: random.next())
+            try reopen(seed: random.next(), afterCrash: crash)
             model.restart()
         } catch {
             found("restart failed: \(error)")

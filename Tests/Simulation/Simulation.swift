@@ -40,11 +40,15 @@ public final class Simulation {
         return opened
     }
 
-    /// Opens what the directory holds; what lived in memory alone is gone.
-    func reopen(seed: UInt64) throws(StorageError) {
-        close()
-        opened = try TaskStore(
-            directory: directory, options: .init(maxBytes: 256 << 20, faults: faults), now: now, seed: seed)
+    /// Opens what the directory holds; what lived in memory alone is gone. After a crash what LMDB has not committed is
+    /// in the journal, whose size changes from life to life.
+    func reopen(seed: UInt64, afterCrash: Bool = false) throws(StorageError) {
+        afterCrash ? opened?.abandon() : opened?.close()
+        opened = nil
+        let options = TaskStoreOptions(
+            maxBytes: 256 << 20, journalBytes: random.pick([0, 1 << 10, 16 << 10, 1 << 20]),
+            durability: random.chance(50) ? .always : .everySecond, faults: faults)
+        opened = try TaskStore(directory: directory, options: options, now: now, seed: seed)
     }
 
     private func close() {
@@ -67,7 +71,8 @@ public final class Simulation {
         case 82..<87: runGroup(crash: true)
         case 87..<92: runGroup(fault: Fault.invent(&random))
         case 92..<94: undoHandOut()
-        case 94..<97: forgetCaller()
+        case 94..<96: forgetCaller()
+        case 96..<97: settle()
         default: restart()
         }
         if finding == nil, step % 16 == 0 { compareTasks() }

@@ -22,7 +22,7 @@ struct EffectTests {
                     }
                 }
             }
-            let effects = log.effects
+            let effects = log.bytes
             try copy.write { (transaction) throws(StorageError) in try transaction.replay(effects) }
         }
         let (left, right) = (try contents(original), try contents(copy))

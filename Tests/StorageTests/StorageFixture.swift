@@ -33,6 +33,10 @@ extension Environment {
         }
     }
 
+    func remove(_ number: UInt64) throws(StorageError) {
+        _ = try write { (transaction) throws(StorageError) in try transaction.delete(letters, numberKey(number)) }
+    }
+
     func get(_ number: UInt64) throws(StorageError) -> String? {
         try read { (transaction) throws(StorageError) in
             try transaction.read(letters, numberKey(number)) { String(decoding: $0.bytes(), as: UTF8.self) }

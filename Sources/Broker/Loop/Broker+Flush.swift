@@ -9,6 +9,7 @@ extension Broker {
         let list = touched
         touched.removeAll(keepingCapacity: true)
         for connection in list { flush(connection) }
+        settling.plan(store, now)
         rearmTimer()
         if !lost.isEmpty { scheduleUpkeep() }
         guard !ready.isEmpty, !isScheduled else { return }

@@ -14,7 +14,8 @@ extension Broker {
     /// Sets the timer when something is to be done earlier than it is set to. What moved later is found out when it
     /// fires: cheaper than moving it with every command.
     func rearmTimer() {
-        let next = min(engineInstant ?? .max, nextPush, nextStallCheck, nextIdleCheck, memoryUse.trimAt)
+        let next = min(
+            engineInstant ?? .max, nextPush, nextStallCheck, nextIdleCheck, memoryUse.trimAt, settling.next)
         guard next < timerAt else { return }
         timer?.cancel()
         timerAt = next
@@ -48,6 +49,7 @@ extension Broker {
         if nextStallCheck <= now { checkStalls(now) }
         if nextIdleCheck <= now { closeIdle(now) }
         if memoryUse.trimAt <= now { memoryUse.trim() }
+        settle(now)
         finishRound(now)
     }
 

@@ -48,6 +48,7 @@ final class Broker {
     var stalled: [CallerID: Connection] = [:]
     var nextStallCheck: Timestamp = .max
     var nextIdleCheck: Timestamp = .max
+    var settling = Settling()
     /// Hand-outs that did not reach their client.
     var lost: [(id: TaskID, token: Int64)] = []
 

@@ -1,0 +1,183 @@
+import CZlib
+import Glibc
+
+/// When a group is durable.
+public enum Durability: Sendable {
+    /// Before its caller is told.
+    case always
+    /// A second later at the latest: a power cut costs the groups of that second, a crash of the process nothing.
+    case everySecond
+}
+
+/// The write-ahead file `journal`: groups that are durable although LMDB has not committed them yet.
+///
+/// Written in place from the beginning, never grown: one flush of a few blocks makes a group durable, where a commit
+/// of LMDB takes two and copies every page the group touched. LMDB's transaction stays open over many groups; when it
+/// is committed, the file begins again at its start. An entry, little-endian, at a multiple of 8:
+///
+///     ┌─────────────────────────┬──────────┬─────────────────┬────────────┬─────────────┬──────────┐
+///     │ CRC-32 of all behind it │ size u32 │ transaction u64 │ number u32 │ effects u32 │ effects… │
+///     └─────────────────────────┴──────────┴─────────────────┴────────────┴─────────────┴──────────┘
+///
+/// `transaction` is the id of LMDB's open transaction, `number` counts its groups from 0. So entries of a transaction
+/// that was committed are never mistaken for later ones, and a torn entry ends what is read.
+final class Journal {
+    /// The most effects between two commits: bounds the pages LMDB holds in memory, and the time a restart takes.
+    static let effectLimit = 32_768
+
+    let capacity: Int
+    private let descriptor: Int32
+    private let path: String
+    /// Where the next entry goes.
+    private(set) var end = 0
+    /// How many groups LMDB has not committed.
+    private(set) var groups: UInt32 = 0
+    private var effects = 0
+    /// Written, but not flushed: `everySecond` only.
+    private(set) var isUnflushed = false
+
+    /// Opens the journal of `directory`, or makes one of `wanted` bytes; `nil`: none is wanted and none is there, or
+    /// the disk has no room for one.
+    init?(directory: String, wanted: Int) throws(StorageError) {
+        path = directory + "/journal"
+        descriptor = open(path, O_RDWR | O_CLOEXEC | (wanted > 0 ? O_CREAT : 0), 0o600)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw StorageError(code: errno, "cannot open \(path)")
+        }
+        let size = Int(lseek(descriptor, 0, SEEK_END))
+        capacity = max(size, wanted)
+        guard size < wanted else { return }
+        guard Self.lay(descriptor, from: size, to: wanted, in: directory) else {
+            guard size == 0 else { throw StorageError(.full, "cannot lengthen \(path)") }
+            unlink(path)
+            return nil
+        }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// Zeros, so that no later flush has to allocate blocks.
+    private static func lay(_ descriptor: Int32, from start: Int, to size: Int, in directory: String) -> Bool {
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        var offset = start
+        while offset < size {
+            let count = min(zeros.count, size - offset)
+            guard pwrite(descriptor, zeros, count, off_t(offset)) == count else { return false }
+            offset += count
+        }
+        guard fsync(descriptor) == 0 else { return false }
+        let folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { return false }
+        defer { close(folder) }
+        return fsync(folder) == 0
+    }
+
+    /// The most bytes a group's effects may have to be taken.
+    var room: Int { capacity - end }
+
+    /// Whether there is room for a group; if not, LMDB's commit makes it durable.
+    func takes(_ group: borrowing GroupEffects) -> Bool {
+        !group.overflowed && group.end <= room && effects + group.count <= Self.effectLimit
+    }
+
+    /// Makes a group durable (`flushing`), or at least safe from the end of the process.
+    /// - Throws: what the operating system said; the entry is void then.
+    func append(
+        _ group: borrowing GroupEffects, transaction: UInt64, flushing: Bool
+    ) throws(StorageError) {
+        let header = UnsafeMutableRawBufferPointer(start: group.base, count: GroupEffects.head)
+        JournalHeader(
+            size: group.end - GroupEffects.head, transaction: transaction, number: groups, effects: group.count
+        )
+        .write(to: header, UnsafeRawBufferPointer(start: group.base, count: group.end))
+        guard pwrite(descriptor, group.base, group.end, off_t(end)) == group.end,
+            !flushing || fdatasync(descriptor) == 0
+        else {
+            let error = StorageError(code: errno, "cannot write \(path)")
+            let nothing = [UInt8](repeating: 0, count: GroupEffects.head)
+            _ = pwrite(descriptor, nothing, nothing.count, off_t(end))
+            throw error
+        }
+        isUnflushed = !flushing
+        took(group.end, group.count)
+    }
+
+    private func took(_ size: Int, _ effects: Int) {
+        end = (end + size + 7) & ~7
+        groups += 1
+        self.effects += effects
+    }
+
+    /// Flushes what was appended without.
+    func flush() throws(StorageError) {
+        guard isUnflushed else { return }
+        guard fdatasync(descriptor) == 0 else { throw StorageError(code: errno, "cannot flush \(path)") }
+        isUnflushed = false
+    }
+
+    /// LMDB has committed all of it.
+    func rewind() {
+        (end, groups, effects, isUnflushed) = (0, 0, 0, false)
+    }
+
+    /// Removes the file: no journal is wanted any more.
+    func remove() { unlink(path) }
+
+    /// Hands out the effects of every group of `transaction`, in order; appending goes on behind them.
+    func replay(
+        transaction: UInt64, _ body: (UnsafeRawBufferPointer) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        let content = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 8)
+        defer { content.deallocate() }
+        guard pread(descriptor, content.baseAddress, capacity, 0) == capacity else {
+            throw StorageError(code: errno, "cannot read \(path)")
+        }
+        rewind()
+        while let header = JournalHeader(UnsafeRawBufferPointer(rebasing: content[min(end, capacity)...])),
+            header.transaction == transaction, header.number == groups
+        {
+            let start = end + GroupEffects.head
+            try body(UnsafeRawBufferPointer(rebasing: content[start..<start + header.size]))
+            took(GroupEffects.head + header.size, header.effects)
+        }
+    }
+}
+
+/// The 24 bytes in front of an entry.
+struct JournalHeader {
+    var size: Int
+    var transaction: UInt64
+    var number: UInt32
+    var effects: Int
+
+    init(size: Int, transaction: UInt64, number: UInt32, effects: Int) {
+        (self.size, self.transaction, self.number, self.effects) = (size, transaction, number, effects)
+    }
+
+    /// Reads the entry at the beginning of `bytes`; `nil` if there is no whole one.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= GroupEffects.head else { return nil }
+        size = Int(UInt32(littleEndian: bytes.load(fromByteOffset: 4, as: UInt32.self)))
+        transaction = UInt64(littleEndian: bytes.load(fromByteOffset: 8, as: UInt64.self))
+        number = UInt32(littleEndian: bytes.load(fromByteOffset: 16, as: UInt32.self))
+        effects = Int(UInt32(littleEndian: bytes.load(fromByteOffset: 20, as: UInt32.self)))
+        guard size > 0, size <= bytes.count - GroupEffects.head else { return nil }
+        let entry = UnsafeRawBufferPointer(rebasing: bytes[0..<GroupEffects.head + size])
+        guard UInt32(littleEndian: bytes.load(as: UInt32.self)) == Self.checksum(entry) else { return nil }
+    }
+
+    /// Writes itself to the first bytes of `entry`, which holds the effects already.
+    func write(to header: UnsafeMutableRawBufferPointer, _ entry: UnsafeRawBufferPointer) {
+        header.storeBytes(of: UInt32(truncatingIfNeeded: size).littleEndian, toByteOffset: 4, as: UInt32.self)
+        header.storeBytes(of: transaction.littleEndian, toByteOffset: 8, as: UInt64.self)
+        header.storeBytes(of: number.littleEndian, toByteOffset: 16, as: UInt32.self)
+        header.storeBytes(of: UInt32(truncatingIfNeeded: effects).littleEndian, toByteOffset: 20, as: UInt32.self)
+        header.storeBytes(of: Self.checksum(entry).littleEndian, as: UInt32.self)
+    }
+
+    private static func checksum(_ entry: UnsafeRawBufferPointer) -> UInt32 {
+        let bytes = entry.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        return UInt32(truncatingIfNeeded: crc32(0, bytes.map { $0 + 4 }, UInt32(entry.count - 4)))
+    }
+}
