@@ -51,6 +51,35 @@ def test_nothing_is_acknowledged_after_a_failed_flush(make_broker, failing_flush
         assert not isinstance(client("TASK.ADD", "q", "t", "x"), Refusal)
 
 
+def test_flushed_each_second_a_change_is_answered_before_its_flush(make_broker, failing_flush, tmp_path):
+    trigger = tmp_path / "flushes-fail"
+    broker = make_broker("--durability", "everysec",
+                         environment={"LD_PRELOAD": str(failing_flush), "FLUSH_FAILS": str(trigger)})
+    with broker.connect() as client:
+        assert b"durability:everysec" in client("INFO")
+        client("TASK.ADD", "q", "t", "first")
+        trigger.touch()
+        promised = client("TASK.ADD", "q", "t", "answered before the flush that fails")
+        assert not isinstance(promised, Refusal), promised
+        eventually(lambda: code(client("TASK.ADD", "q", "t", "x")) == "READONLY", within=5, what="the failed flush told")
+        trigger.unlink()
+    broker.kill()
+    broker.environment = {}
+    broker.start()
+    with broker.connect() as client:
+        assert as_map(client("TASK.GET", promised))["state"] == b"PENDING"
+
+
+def test_flushed_each_second_the_end_of_the_process_loses_nothing(make_broker):
+    broker = make_broker("--durability", "everysec")
+    with broker.connect() as client:
+        promised = [client("TASK.ADD", "q", "t", str(number)) for number in range(500)]
+    broker.kill()
+    broker.start()
+    with broker.connect() as client:
+        assert all(as_map(client("TASK.GET", id))["state"] == b"PENDING" for id in promised)
+
+
 def fill(client, size=100_000, options=()):
     """Adds until the broker has no room; the ids it gave, the refusal, and how long that took."""
     ids, payload = [], os.urandom(size)

@@ -70,7 +70,8 @@ extension Broker {
     private var persistence: [(String, String)] {
         [
             ("loading", "0"), ("aof_enabled", "1"), ("aof_last_write_status", gate.readOnly == nil ? "ok" : "err"),
-            ("durability", "always"), ("read_only", gate.readOnly == nil ? "0" : "1"),
+            ("durability", configuration.durability == .always ? "always" : "everysec"),
+            ("read_only", gate.readOnly == nil ? "0" : "1"),
         ]
     }
 

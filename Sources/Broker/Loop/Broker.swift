@@ -71,7 +71,10 @@ final class Broker {
         startedAt = clock.now
         var random = SystemRandomNumberGenerator()
         store = try TaskStore(
-            directory: configuration.dataDirectory, options: TaskStoreOptions(maxBytes: configuration.maxBytes),
+            directory: configuration.dataDirectory,
+            options: TaskStoreOptions(
+                maxBytes: configuration.maxBytes, journalBytes: configuration.journalBytes,
+                durability: configuration.durability),
             now: startedAt, seed: random.next())
     }
 

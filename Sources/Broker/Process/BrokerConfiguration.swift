@@ -1,4 +1,5 @@
 public import Logging
+public import MartletStorage
 
 /// Everything that can be set about a broker, checked.
 public struct BrokerConfiguration: Sendable {
@@ -10,6 +11,10 @@ public struct BrokerConfiguration: Sendable {
     public var passwordFile: String?
     /// Cap of the data file in bytes; past it DISKFULL.
     public var maxBytes = 1 << 40
+    /// When a group of changes is durable.
+    public var durability = Durability.always
+    /// Bytes of the journal in front of the data file; 0: none.
+    public var journalBytes = EnvironmentOptions.defaultJournal
     public var maxClients = 10_000
     /// How long commands of several clients wait for others to share their commit.
     public var commitDelayMicroseconds: Int64 = 0

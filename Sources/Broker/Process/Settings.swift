@@ -1,4 +1,5 @@
 import Logging
+import MartletStorage
 
 extension Setting {
     /// The table of all settings: flags, variables, keys, defaults, profiles and documentation come from it.
@@ -14,8 +15,13 @@ extension Setting {
             $1.passwordFile = $0.isEmpty ? nil : $0
         },
         choice(
-            "durability", "always", of: ["always"], "When a change is answered: always, once it is on the disk."
-        ) { _, _ in },
+            "durability", "always", of: ["always", "everysec"],
+            "When a change is on the disk: always, before it is answered; everysec, a second later at the latest."
+        ) { $1.durability = $0 == "everysec" ? .everySecond : .always },
+        integer(
+            "journal-mb", 4, 0...64, "The journal in front of the data file in MiB; 0: none, every group is a commit.",
+            [.lowMemory: 1]
+        ) { $1.journalBytes = $0 << 20 },
         integer(
             "commit-delay-us", 0, 0...100_000,
             "How long the commands of several clients wait for others to share their commit, in microseconds.",
