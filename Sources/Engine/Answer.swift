@@ -23,6 +23,12 @@ public enum Answer: Sendable {
     case bytes(Bytes?)
     case queue(QueueView)
     case queues([QueueView])
+    /// `next` is the number of the line to go on from; 0: there are no more.
+    case logLines(next: UInt64, [LogLine])
+    case waited([WaitedTask])
+    case beat(BeatAnswer)
+    case worker(WorkerView)
+    case workers([WorkerView])
 }
 
 public struct AddedTask: Hashable, Sendable {

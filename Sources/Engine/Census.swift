@@ -9,6 +9,8 @@ struct Census {
     private(set) var timers: [TimerKey] = []
     private(set) var ended: [UInt64: EndedKey] = [:]
     private(set) var bodies: Set<UInt64> = []
+    /// Tasks with anything in `logs`.
+    private(set) var logs: Set<UInt64> = []
     private(set) var historyRows: [UInt64: Int] = [:]
     var holds: [FoundHold] = []
     private var findings: [String] = []
@@ -65,6 +67,7 @@ struct Census {
         }
         try readUnique(transaction)
         for key in try keys(Tables.bodies, transaction) { bodies.insert(sequence(of: key)) }
+        for key in try keys(Tables.logs, transaction) { logs.insert(sequence(of: key)) }
         for key in try keys(Tables.history, transaction) { historyRows[sequence(of: key), default: 0] += 1 }
     }
 
@@ -177,8 +180,11 @@ struct Census {
         return findings
     }
 
+    /// What belongs to a task is there as long as the task is.
     private func leftovers() -> [String] {
-        bodies.filter { tasks[$0] == nil }.map { "task \($0) is gone but a body is left" }
+        let logged = states.values.flatMap { $0 }.filter { $0.value.hasLog }.map(\.key)
+        return logs.symmetricDifference(logged).map { "task \($0) has a log it does not know of, or lost it" }
+            + bodies.filter { tasks[$0] == nil }.map { "task \($0) is gone but a body is left" }
             + historyRows.keys.filter { tasks[$0] == nil }.map { "task \($0) is gone but history is left" }
             + tasks.filter { $0.value.hasBody && !bodies.contains($0.key) }.map { "task \($0.key) lost its payload" }
     }

@@ -131,12 +131,17 @@ extension Engine {
 
     /// Whether anything may be due by `now`. Looks at memory only; `true` may turn out to be nothing.
     public func mayBeDue(by now: Timestamp) -> Bool {
+        isBehind(at: now) || watchers.nextDeadline.map { $0 <= now } ?? false
+    }
+
+    /// Whether bookkeeping may be due by `now`.
+    func isBehind(at now: Timestamp) -> Bool {
         timerBound <= now || leases.deadlines.first.map { $0.at <= now } ?? false
     }
 
     /// The next instant at which something happens by itself; in the past: it is waiting to be done. `nil`: nothing.
     public func nextInstant<A>(in transaction: borrowing Transaction<A>) throws(StorageError) -> Timestamp? {
-        var next = [room.nextDeadline, leases.deadlines.first?.at].compactMap { $0 }.min()
+        var next = [room.nextDeadline, watchers.nextDeadline, leases.deadlines.first?.at].compactMap { $0 }.min()
         if timerBound < next ?? .max,
             let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes())
         {

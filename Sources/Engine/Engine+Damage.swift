@@ -35,6 +35,7 @@ extension Engine {
         try transaction.quarantine(Tables.tasks, taskKey(key.sequence), in: Tables.quarantine)
         try transaction.quarantine(Tables.states, Phase.waiting.key(key.sequence), in: Tables.quarantine)
         try transaction.quarantine(Tables.bodies, BodyKind.payload.key(key.sequence), in: Tables.quarantine)
+        tellWatchers(of: key.sequence)
         damaged = (damaged.count + 1, broker.id(key.sequence).description)
     }
 

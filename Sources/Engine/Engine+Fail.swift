@@ -63,6 +63,7 @@ extension Engine {
         state.lastError = failure.message
         state.errorKind = failure.kind
         change(state.queue) { $0.totalFailed += 1 }
+        countWorker(state.worker, .failed)
         let texts = (kind: failure.kind, message: Bytes?.some(failure.message), trace: failure.trace)
         if state.cancel {
             try endAttempt(sequence, &state, failure.reason, .cancel, at, texts: texts, transaction)

@@ -106,11 +106,13 @@ extension Engine {
         guard var state = try takeActive(sequence, transaction) else { return unknownTask(id) }
         state.state = count(state.queue, .active, .acknowledge)
         change(state.queue) { $0.totalCompleted += 1 }
+        countWorker(state.worker, .completed)
         if let result {
             state.resultSize = result.count
-            if result.count <= StateRecord.inlineResult {
+            // Without a record to be kept it is for those who wait for the task, if anybody does.
+            if result.count <= StateRecord.inlineResult || state.keep == 0 {
                 state.result = result
-            } else if state.keep > 0 {
+            } else {
                 try storeBody(result, .result, of: sequence, transaction)
             }
         }
@@ -179,6 +181,7 @@ extension Engine {
         guard leases[sequence]?.token == token, var state = try takeActive(sequence, transaction) else { return }
         if state.cancel { return try endAttempt(sequence, &state, .release, .cancel, now, transaction) }
         count(state.queue, .active, .release)
+        countWorker(state.worker, .started, -1)
         state.attempt -= 1
         state.state = .pending
         try waitAgain(sequence, state, isLater: false, transaction)

@@ -55,16 +55,18 @@ extension Engine {
         let key = EndedKey(queue: ended.queue, state: ended.state, at: now, sequence: sequence)
         try transaction.put(Tables.ended, key.bytes, flags: 0)
         try setTimer(ended.keepUntil, .retention, sequence, ended.queue, transaction)
+        tellWatchers(of: sequence)
         try removeSurplus(ended.queue, transaction)
     }
 
     /// Everything that is stored of a task goes, but for what `states`, `ended` and `timers` hold.
-    func remove(
+    mutating func remove(
         _ sequence: UInt64, _ state: StateRecord, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         if state.hasUnique {
             try freeUniqueKey(of: sequence, try task(sequence, transaction), at: .removed, transaction)
         }
+        try tellWatchers(of: sequence, removing: state, transaction)
         try transaction.delete(Tables.tasks, taskKey(sequence))
         if state.hasBody { try transaction.delete(Tables.bodies, BodyKind.payload.key(sequence)) }
         if state.resultSize != nil, state.result == nil {
@@ -73,6 +75,7 @@ extension Engine {
         for number in HistoryWindow.kept(of: state.historyRows) {
             try transaction.delete(Tables.history, historyKey(sequence, number))
         }
+        if state.hasLog { try removeLog(sequence, transaction) }
     }
 
     /// The record of an ended task goes, and with it everything about the task.

@@ -17,6 +17,7 @@ extension Engine {
         try loadQueues(transaction)
         try loadTypes(transaction)
         try loadLeases(transaction)
+        try loadWorkers(transaction)
         try loadNonces(transaction)
     }
 
@@ -59,6 +60,16 @@ extension Engine {
             return true
         }
         for (sequence, lease) in loaded { leases.insert(sequence, lease) }
+    }
+
+    private mutating func loadWorkers(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+        var loaded: [WorkerRecord] = []
+        try transaction.scanRecords(Tables.workers, from: KeyBytes(), prefix: KeyBytes()) { key, record in
+            var reader = key.reader
+            loaded.append(WorkerRecord(number: reader.next(), from: &record))
+            return true
+        }
+        for worker in loaded { workers[worker.name] = worker }
     }
 
     private mutating func loadNonces(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {

@@ -2,8 +2,8 @@ public import MartletProtocol
 public import MartletStorage
 
 extension Engine {
-    /// Answers an operation that changes nothing: get, result, queueInfo, queueList. What is due but not yet done is
-    /// not seen; use `apply` while `mayBeDue(by:)`.
+    /// Answers an operation that changes nothing: get, result, logs, views of queues and workers. What is due but not
+    /// yet done is not seen; use `apply` while `mayBeDue(by:)`.
     public func answer<A>(
         _ operation: Operation, now: Timestamp, in transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Answer {
@@ -20,6 +20,9 @@ extension Engine {
             var views: [QueueView] = []
             for queue in queues { views.append(try view(of: queue, now, transaction)) }
             return .queues(views)
+        case .logs(let request): return try logs(request, transaction)
+        case .workerList: return .workers(workerViews(now))
+        case .workerInfo(let name): return workerView(name, now)
         default: preconditionFailure("this operation changes something; use apply")
         }
     }
@@ -103,7 +106,7 @@ extension Engine {
             blocked: queue[.blocked], dead: queue[.dead], completed: queue[.completed], cancelled: queue[.cancelled],
             expired: queue[.expired], totalAdded: queue.totalAdded, totalCompleted: queue.totalCompleted,
             totalFailed: queue.totalFailed, oldest: try oldestDue(queue, now, transaction), paused: false,
-            draining: false, retryShare: queue.retryShare, workers: workers.count, lagging: mayBeDue(by: now))
+            draining: false, retryShare: queue.retryShare, workers: workers.count, lagging: isBehind(at: now))
     }
 
     /// Age of the oldest waiting task that is due: the heads of at most 20 ranges.

@@ -93,6 +93,7 @@ extension Engine {
         let started = state
         try transaction.put(Tables.states, Phase.active.key(sequence)) { started.write(to: &$0) }
         count(started.queue, state.state, .handOut)
+        countWorker(started.worker, .started)
         addLease(
             sequence,
             Lease(

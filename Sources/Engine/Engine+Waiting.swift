@@ -26,6 +26,7 @@ extension Engine {
             deliver(caller, .handedOut(tasks))
         }
         touched.removeAll(keepingCapacity: true)
+        if !watchers.isEmpty { try serveWatchers(now, transaction, deliver) }
     }
 
     /// Among the touched queues, the caller that has waited longest.
@@ -50,10 +51,16 @@ extension Engine {
     }
 
     /// The caller is gone, or is told something else: its blocked call ends without an answer.
-    public mutating func forget(caller: CallerID) { room.remove(caller) }
+    public mutating func forget(caller: CallerID) {
+        room.remove(caller)
+        watchers.remove(caller)
+    }
 
-    /// The blocked callers, in the order in which they came.
+    /// The callers that wait for a task to do, in the order in which they came.
     public var waitingCallers: [CallerID] { room.callers }
+
+    /// The callers that wait for the end of tasks, in the order in which they came.
+    public var watchingCallers: [CallerID] { watchers.callers }
 
     /// A repeated command takes over the call that its nonce left blocked.
     mutating func takeOver(_ nonce: RequestNonce, by request: ReserveRequest) -> Answer? {

@@ -14,6 +14,8 @@ public struct Engine {
     var types = Names()
     var leases = Leases()
     var room = WaitingRoom()
+    var watchers = Watchers()
+    var workers = Workers()
     var nonces = Nonces()
     /// No timer is set for before this.
     var timerBound: Timestamp = .min
@@ -54,6 +56,13 @@ public struct Engine {
         case .result(let id):
             try lookUp(id, operation, now, transaction)
         case .queueInfo, .queueList: try answer(operation, now: now, in: transaction)
+        case .log(let request): try log(request, now, transaction)
+        case .logs(let request): try lookUp(request.id, operation, now, transaction)
+        case .wait(let request): try wait(request, now, transaction)
+        case .hello(let request): try hello(request, now, transaction)
+        case .beat(let request): try beat(request, now, transaction)
+        case .order(let request): try order(request, now, transaction)
+        case .workerList, .workerInfo: try lookAtWorkers(operation, now, transaction)
         }
     }
 }

@@ -9,6 +9,11 @@ struct GroupJournal {
         case waiterEntered(CallerID)
         case waiterLeft(Waiter)
         case typeAdded
+        case workerCounted(Bytes, WorkerCount, Int64)
+        /// What was known of it; `nil`: nothing.
+        indirect case worker(Bytes, WorkerRecord?)
+        /// How it stood; `nil`: it did not wait.
+        indirect case watcher(CallerID, Watcher?)
     }
 
     var changes: [Change] = []
@@ -80,6 +85,9 @@ extension Engine {
             case .waiterEntered(let caller): room.remove(caller)
             case .waiterLeft(let waiter): room.insert(waiter)
             case .typeAdded: types.removeLast()
+            case .workerCounted(let name, let what, let change): _ = workers.count(name, what, -change)
+            case .worker(let name, let before): workers[name] = before
+            case .watcher(let caller, let before): before.map { watchers.insert($0) } ?? watchers.remove(caller)
             }
         }
         for (number, before) in journal.queues where number <= journal.queueCount { queues[Int(number) - 1] = before }

@@ -213,6 +213,13 @@ func historyKey(_ sequence: UInt64, _ number: UInt32) -> KeyBytes {
     return key
 }
 
+/// `sequence u64 │ number u64`
+func logKey(_ sequence: UInt64, _ number: UInt64) -> KeyBytes {
+    var key = taskKey(sequence)
+    key.append(number)
+    return key
+}
+
 /// `queue u32`; 0 is the broker's own record.
 func queueKey(_ queue: UInt32) -> KeyBytes {
     var key = KeyBytes()

@@ -17,6 +17,14 @@ public enum Operation: Sendable {
     case result(TaskID?)
     case queueInfo(Bytes)
     case queueList
+    case log(LogRequest)
+    case logs(LogsRequest)
+    case wait(WaitRequest)
+    case hello(HelloRequest)
+    case beat(BeatRequest)
+    case order(OrderRequest)
+    case workerList
+    case workerInfo(Bytes)
 }
 
 /// Makes a blind retry of a changing command safe.

@@ -22,6 +22,10 @@ enum Tables {
     static let names = Table(index: 8, name: "names")
     /// Answers that a blind retry gets again. Key: number of the group.
     static let requests = Table(index: 9, name: "requests")
+    /// The workers that are known. Key: number.
+    static let workers = Table(index: 12, name: "workers")
+    /// Lines logged for a task. Key: sequence, number of a chunk's first line; 0: where the log stands.
+    static let logs = Table(index: 13, name: "logs")
     /// Damaged records, out of the way. Key: table, key.
     static let quarantine = Table(index: 10, name: "quarantine")
 
@@ -30,5 +34,6 @@ enum Tables {
 
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
+        workers, logs,
     ]
 }

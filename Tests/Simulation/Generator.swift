@@ -28,6 +28,7 @@ struct Generator {
 
     private mutating func fresh(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
         let crowded = model.tasks.values.count(where: \.isWaiting) > 60
+        if random.chance(14) { return watching(model) }
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<22: return crowded ? .reserve(reserve()) : .add(add(now))
         case 22..<24: return crowded ? .reserve(reserve()) : .addMany(addMany(now))
@@ -163,7 +164,7 @@ extension Generator {
     }
 
     /// A leased task and its token mostly; else a token that is not its own, or any task at all.
-    private mutating func target(_ model: Model) -> (id: TaskID?, token: Int64) {
+    mutating func target(_ model: Model) -> (id: TaskID?, token: Int64) {
         let leased = model.tasks.values.filter { $0.state == .active }.sorted { $0.id < $1.id }
         let roll = Int.random(in: 0..<100, using: &random)
         if roll < 80, let task = leased.randomElement(using: &random), let hold = task.hold {

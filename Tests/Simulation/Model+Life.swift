@@ -44,6 +44,7 @@ extension Model {
         move(id, to, reason, time, report)
         tasks[id]?.endedAt = time
         freeKey(of: id) { $0.until != .expire }
+        tellWatches(of: id)
         if to != .dead, tasks[id]?.keep == 0 { remove(id) }
     }
 
@@ -52,6 +53,7 @@ extension Model {
     mutating func fail(_ id: TaskID, _ report: Report, _ time: Timestamp) -> Failure? {
         guard var task = tasks[id] else { return nil }
         totals[task.queue, default: Totals()].failed += 1
+        count(task.worker) { $0.failed += 1 }
         task.lastError = report.message
         task.errorKind = report.kind
         let spent = task.attempt > task.retries || report.next == .dead

@@ -100,6 +100,7 @@ extension Model {
         tasks[id] = task
         move(id, .active, "reserve", now)
         freeKey(of: id) { $0.until == .start }
+        count(request.worker) { $0.started += 1 }
     }
 
     /// What the holder of a lease is told.
@@ -126,7 +127,7 @@ extension Model {
             if taken.isEmpty { waiting.append(call) } else { outcomes[call.caller] = .handedOut(taken) }
         }
         calls = waiting
-        return outcomes
+        return outcomes.merging(serveWatches(now)) { first, _ in first }
     }
 
     /// Ends the blocked calls whose BLOCK passed.
@@ -136,13 +137,17 @@ extension Model {
         return Dictionary(uniqueKeysWithValues: over.map { ($0.caller, .handedOut([])) })
     }
 
-    mutating func forget(_ caller: CallerID) { calls.removeAll { $0.caller == caller } }
+    mutating func forget(_ caller: CallerID) {
+        calls.removeAll { $0.caller == caller }
+        watches.removeAll { $0.caller == caller }
+    }
 
     /// A hand-out nobody received: as if it had not been, but for the token.
     mutating func undo(_ id: TaskID, _ token: Int64, _ now: Timestamp) {
         settle(now)
         guard var task = tasks[id], task.hold?.token == token else { return }
         guard !task.cancel else { return end(id, .cancelled, "release", now) }
+        count(task.worker) { $0.started -= 1 }
         task.attempt -= 1
         task.hold = nil
         task.state = .pending

@@ -61,6 +61,7 @@ extension Model {
     /// The record goes; with it the key, unless FOR says how long that lasts.
     mutating func remove(_ id: TaskID) {
         freeKey(of: id) { $0.until != .expire || $0.span == nil }
+        tellWatches(removing: id)
         tasks[id] = nil
     }
 }

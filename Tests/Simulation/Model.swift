@@ -15,6 +15,11 @@ struct Model {
     var calls: [WaitingCall] = []
     /// Callers whose blocked call was taken over, to be told so.
     var dismissed: [CallerID] = []
+    /// Callers that wait for the end of tasks, the longest waiting first.
+    var watches: [WaitingWatch] = []
+    var workers: [Bytes: ModelWorker] = [:]
+    /// How many names of workers were new.
+    var metWorkers = 0
     var nonces: [Bytes: Remembered] = [:]
     /// Who holds which UNIQUE key.
     var holds: [KeyName: KeyHold] = [:]
@@ -63,6 +68,14 @@ extension Model {
         case .result(let id): return result(id)
         case .queueInfo(let name): return queueInfo(name, now)
         case .queueList: return .queues(queueList(now))
+        case .log(let request): return log(request, now)
+        case .logs(let request): return logs(request)
+        case .wait(let request): return wait(request, now)
+        case .hello(let request): return hello(request, now)
+        case .beat(let request): return beat(request, now)
+        case .order(let request): return order(request)
+        case .workerInfo(let name): return workerInfo(name, now)
+        case .workerList: return workerList(now)
         }
     }
 
@@ -71,11 +84,20 @@ extension Model {
         contested = [:]
         calls = []
         dismissed = []
+        watches = []
+        workers = workers.mapValues { worker in
+            var worker = worker
+            // What was due but not done before the restart is counted after it.
+            worker.uncertain += worker.counts.failed - worker.stored.failed
+            worker.counts = worker.stored
+            return worker
+        }
     }
 
     /// The next instant at which something is to be done.
     var nextInstant: Timestamp? {
         let tasks = tasks.values.compactMap(\.nextInstant)
-        return (tasks + calls.compactMap(\.deadline) + holds.values.compactMap(\.until)).min()
+        let calls = calls.compactMap(\.deadline) + watches.compactMap(\.deadline)
+        return (tasks + calls + holds.values.compactMap(\.until)).min()
     }
 }

@@ -39,6 +39,7 @@ struct ModelTask {
     /// Somebody wants it cancelled while it is in hand.
     var cancel = false
     var history: [Move] = []
+    var log: [Line] = []
     /// What the ACK or FAIL that ended an attempt was answered, by the attempt's token.
     var endings: [Int64: Outcome] = [:]
 

@@ -23,6 +23,11 @@ extension Outcome {
         case .queue(let view): self = .queue(QueueSight(view))
         case .queues(let views):
             self = .queues(views.map(QueueSight.init).sorted { $0.name.lexicographicallyPrecedes($1.name) })
+        case .logLines(let next, let lines): self = .logLines(next, lines.map(Line.init))
+        case .waited(let tasks): self = .waited(tasks.map(Waited.init))
+        case .beat(let beat): self = .beat(Beat(beat))
+        case .worker(let view): self = .workers([WorkerSight(view)])
+        case .workers(let views): self = .workers(views.map(WorkerSight.init))
         }
     }
 }

@@ -18,6 +18,12 @@ extension Outcome {
                 }
             }
             return nil
+        case (.workers(let expected), .workers(let seen)) where expected.count == seen.count:
+            let seen = zip(seen, expected).map { $0.comparable(to: $1) }
+            return expected == seen ? nil : describe(self, .workers(seen))
+        case (.waited(let expected), .waited(let seen)) where expected.count == seen.count:
+            let seen = zip(seen, expected).map { $0.comparable(to: $1) }
+            return expected == seen ? nil : describe(self, .waited(seen))
         default: return self == observed ? nil : describe(self, observed)
         }
     }

@@ -21,6 +21,10 @@ enum Outcome: Equatable {
     case bytes(Bytes?)
     case queue(QueueSight)
     case queues([QueueSight])
+    case logLines(UInt64, [Line])
+    case waited([Waited])
+    case beat(Beat)
+    case workers([WorkerSight])
 }
 
 /// What ADD … FULL tells.

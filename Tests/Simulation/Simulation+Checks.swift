@@ -15,7 +15,9 @@ extension Simulation {
     }
 
     private func lookUps() -> [MartletEngine.Operation] {
-        known.flatMap { [.get(GetRequest(id: $0, payload: true, history: true)), .result($0)] } + [.queueList]
+        known.flatMap {
+            [.get(GetRequest(id: $0, payload: true, history: true)), .result($0), .logs(LogsRequest(id: $0))]
+        } + [.queueList, .workerList]
     }
 
     /// Lets the bookkeeping catch up; then tasks, counters, tables and the timer must agree.
@@ -58,9 +60,9 @@ extension Simulation {
     /// Workers finish everything: nothing may be left waiting or leased.
     func drain() throws(SimulationFailure) {
         note("drain")
-        for call in model.calls {
-            store.withEngine { $0.forget(caller: call.caller) }
-            model.forget(call.caller)
+        for caller in model.calls.map(\.caller) + model.watches.map(\.caller) {
+            store.withEngine { $0.forget(caller: caller) }
+            model.forget(caller)
         }
         var rounds = 0
         while finding == nil, let instant = unfinishedInstant() {

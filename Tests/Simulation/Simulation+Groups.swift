@@ -46,7 +46,9 @@ extension Simulation {
         do throws(StorageError) {
             try store.write(now: now) { engine, transaction throws(StorageError) in
                 // Blocked callers are served from what the bookkeeping brought to light: with them it is not behind.
-                if !self.model.calls.isEmpty { _ = try engine.advance(to: self.now, limit: 10_000, in: transaction) }
+                if !self.model.calls.isEmpty || !self.model.watches.isEmpty {
+                    _ = try engine.advance(to: self.now, limit: 10_000, in: transaction)
+                }
                 try body(&engine, transaction)
                 try self.serveWaiting(&engine, transaction)
                 if crash { throw StorageError(.failed, "give the group up") }
@@ -74,6 +76,9 @@ extension Simulation {
         compare(model.serveWaiting(now, delivered), delivered.mapValues(Outcome.init))
         if engine.waitingCallers != model.calls.map(\.caller) {
             found("waiting callers: expected \(model.calls.map(\.caller)), got \(engine.waitingCallers)")
+        }
+        if engine.watchingCallers != model.watches.map(\.caller) {
+            found("watching callers: expected \(model.watches.map(\.caller)), got \(engine.watchingCallers)")
         }
     }
 

@@ -69,10 +69,11 @@ extension Simulation {
 
     /// A blocked caller hangs up.
     func forgetCaller() {
-        guard let call = model.calls.randomElement(using: &random) else { return }
-        note("caller \(call.caller) hangs up")
-        store.withEngine { $0.forget(caller: call.caller) }
-        model.forget(call.caller)
+        let callers = model.calls.map(\.caller) + model.watches.map(\.caller)
+        guard let caller = callers.randomElement(using: &random) else { return }
+        note("caller \(caller) hangs up")
+        store.withEngine { $0.forget(caller: caller) }
+        model.forget(caller)
     }
 
     /// Nothing more comes for a while: the journal's groups go to the tables' file.

@@ -34,6 +34,13 @@ extension ReplyWriter {
         case .queues(let views):
             array(views.count)
             for view in views { queue(view) }
+        case .logLines(let next, let lines): logLines(next, lines)
+        case .waited(let tasks): waited(tasks)
+        case .beat(let beat): self.beat(beat)
+        case .worker(let view): worker(view)
+        case .workers(let views):
+            array(views.count)
+            for view in views { worker(view) }
         }
     }
 

@@ -7,8 +7,8 @@ struct CommandTable: Sendable {
     private let mask: Int
 
     static let all = CommandTable(
-        taskCommands + manageCommands + workCommands + queueCommands + connectionCommands + clientCommands
-            + serverCommands
+        taskCommands + manageCommands + workCommands + followCommands + workerCommands + queueCommands
+            + connectionCommands + clientCommands + serverCommands
             + inspectionCommands)
 
     init(_ commands: [Command]) {

@@ -63,7 +63,7 @@ let workCommands = [
         }
     }
     connection.lastReserve = reserve
-    connection.lastKeepalive = keepalive
+    (connection.lastKeepalive, connection.keepalive) = (keepalive, keepalive)
     reserve.request = nonce?.seal(cursor.request)
     return .reserve(reserve)
 }
@@ -98,6 +98,7 @@ private func next(
         throw CommandError(.error, "NEXT repeats this connection's last TASK.RESERVE, and there was none")
     }
     reserve.block = .no
+    connection.keepalive = connection.lastKeepalive
     if cursor.skip(.block) { reserve.block = .upTo(try cursor.duration("BLOCK")) }
     return reserve
 }

@@ -67,6 +67,8 @@ final class Connection {
     /// What NEXT repeats.
     var lastReserve: ReserveRequest?
     var lastKeepalive: Milliseconds?
+    /// How often the blocking command that is run wants to be kept alive; `nil`: it did not say.
+    var keepalive: Milliseconds?
     var name = Bytes()
     var libraryName = Bytes()
     var libraryVersion = Bytes()
@@ -92,7 +94,7 @@ final class Connection {
     /// How often a blocked call of it is kept alive: as asked for, else every 2 s for libraries that expect it.
     var keepaliveInterval: Milliseconds? {
         guard output.version == .three else { return nil }
-        if let lastKeepalive { return max(lastKeepalive, Self.shortestKeepalive) }
+        if let keepalive { return max(keepalive, Self.shortestKeepalive) }
         let expects = Self.keptAlive.contains { libraryName.starts(with: $0) }
         return expects ? 2_000 : nil
     }

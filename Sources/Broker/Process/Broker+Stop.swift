@@ -20,7 +20,7 @@ extension Broker {
         logger.notice("stopping", metadata: ["clients": "\(connections.count)"])
         listener?.close(promise: nil)
         timer?.cancel()
-        for caller in store.withEngine({ $0.waitingCallers }) {
+        for caller in store.withEngine({ $0.waitingCallers + $0.watchingCallers }) {
             store.withEngine { $0.forget(caller: caller) }
             guard let connection = connections[caller] else { continue }
             connection.blocked = nil

@@ -38,6 +38,30 @@ public enum Limits {
     public static let metaValue = 4 * 1024
     /// Kept bytes of a cancellation's REASON; the rest is cut off.
     public static let cancelReason = 4 * 1024
+    /// Kept bytes of a line of a task's log; the rest is cut off.
+    public static let logLine = 16 * 1024
+    /// Most lines of one LOG.
+    public static let logLines: ClosedRange<Int64> = 1...10_000
+    /// Bytes of a task's log, with 16 for each line; past it the oldest lines go, in chunks of about 4 KiB.
+    public static let log = 1024 * 1024
+    /// Most lines of one page of LOGS.
+    public static let logsCount: ClosedRange<Int64> = 1...10_000
+    /// Most tasks of one WAIT.
+    public static let waitCount: ClosedRange<Int64> = 1...1_000
+    /// Bytes of results after which one WAIT answers without the further ones: RESULT has them.
+    public static let waitResults = 16 * 1024 * 1024
+    /// Bytes of results that are held for callers of WAIT although the tasks' records are gone, over all callers.
+    public static let heldResults = 64 * 1024 * 1024
+    /// Workers that are known.
+    public static let workers = 10_000
+    /// How long a silent worker is remembered at least, while there is room, in milliseconds.
+    public static let workerMemory: Milliseconds = 86_400_000
+    /// Queues a worker names.
+    public static let workerQueues: ClosedRange<Int64> = 0...100
+    /// Tasks a worker's view names, the oldest hand-outs first.
+    public static let workerTasks = 1_000
+    /// Leases one BEAT extends.
+    public static let beatCount: ClosedRange<Int64> = 0...10_000
     /// Bytes of a progress note.
     public static let note = 4 * 1024
     /// History entries kept: so many of the first and so many of the newest.
