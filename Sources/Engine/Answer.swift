@@ -24,7 +24,7 @@ public enum Answer: Sendable {
     case queue(QueueView)
     case queues([QueueView])
     /// `next` is the number of the line to go on from; 0: there are no more.
-    case logLines(next: UInt64, [LogLine])
+    case logLines(next: UInt64, [TaskLogLine])
     case waited([WaitedTask])
     case beat(BeatAnswer)
     case worker(WorkerView)

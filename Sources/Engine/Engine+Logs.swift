@@ -56,7 +56,7 @@ extension Engine {
                 try transaction.put(Tables.states, Phase.active.key(sequence)) { logged.write(to: &$0) }
             }
             let lines = request.lines.map {
-                LogLine(at: now, attempt: state.attempt, line: Self.cut($0, Limits.logLine))
+                TaskLogLine(at: now, attempt: state.attempt, line: Self.cut($0, Limits.logLine))
             }
             try append(lines, to: sequence, transaction)
             return .ok
@@ -64,10 +64,10 @@ extension Engine {
     }
 
     private func append(
-        _ lines: [LogLine], to sequence: UInt64, _ transaction: borrowing Transaction<Writing>
+        _ lines: [TaskLogLine], to sequence: UInt64, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         var head = try transaction.read(Tables.logs, logKey(sequence, 0)) { LogHead(from: &$0) } ?? LogHead()
-        var open: [LogLine] = []
+        var open: [TaskLogLine] = []
         if head.chunk > 0 {
             open = try transaction.read(Tables.logs, logKey(sequence, head.chunk)) { Self.lines(from: &$0) } ?? []
         }
@@ -103,7 +103,7 @@ extension Engine {
 
     /// `n u32 │ n × (at i64 │ attempt i64 │ line)`
     private func store(
-        _ lines: [LogLine], _ sequence: UInt64, _ chunk: UInt64, _ transaction: borrowing Transaction<Writing>
+        _ lines: [TaskLogLine], _ sequence: UInt64, _ chunk: UInt64, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         try transaction.put(Tables.logs, logKey(sequence, chunk)) { record in
             record.uint32(UInt32(lines.count))
@@ -115,10 +115,10 @@ extension Engine {
         }
     }
 
-    private static func lines(from record: inout RecordReader) -> [LogLine] {
-        var lines: [LogLine] = []
+    private static func lines(from record: inout RecordReader) -> [TaskLogLine] {
+        var lines: [TaskLogLine] = []
         for _ in 0..<record.uint32() where record.left > 0 {
-            lines.append(LogLine(at: record.int64(), attempt: record.int64(), line: record.bytes()))
+            lines.append(TaskLogLine(at: record.int64(), attempt: record.int64(), line: record.bytes()))
         }
         return lines
     }
@@ -131,7 +131,7 @@ extension Engine {
         guard try transaction.contains(Tables.tasks, taskKey(sequence)) else {
             return .refused(try missing(sequence, id, transaction))
         }
-        var found: [LogLine] = []
+        var found: [TaskLogLine] = []
         var (looked, next) = (0, UInt64(0))
         let start = try chunk(of: request.cursor, sequence, transaction)
         try transaction.scanRecords(Tables.logs, from: start, prefix: taskKey(sequence)) { key, record in

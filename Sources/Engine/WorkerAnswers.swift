@@ -37,7 +37,7 @@ public struct WorkerView: Hashable, Sendable {
 }
 
 /// One line of a task's log.
-public struct LogLine: Hashable, Sendable {
+public struct TaskLogLine: Hashable, Sendable {
     public var at: Timestamp
     public var attempt: Int64
     public var line: Bytes

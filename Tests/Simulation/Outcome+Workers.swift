@@ -50,7 +50,7 @@ extension Waited {
 }
 
 extension Line {
-    init(_ line: LogLine) { self.init(at: line.at, attempt: line.attempt, line: line.line) }
+    init(_ line: TaskLogLine) { self.init(at: line.at, attempt: line.attempt, line: line.line) }
 }
 
 extension Beat {

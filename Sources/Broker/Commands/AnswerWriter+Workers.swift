@@ -34,7 +34,7 @@ extension ReplyWriter {
     }
 
     /// TASK.LOGS.
-    mutating func logLines(_ next: UInt64, _ lines: [LogLine]) {
+    mutating func logLines(_ next: UInt64, _ lines: [TaskLogLine]) {
         array(2)
         bulk(String(next))
         array(lines.count)
