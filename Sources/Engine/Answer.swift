@@ -20,6 +20,8 @@ public enum Answer: Sendable {
     case failed(FailedAttempt)
     case touched(deadline: Timestamp, cancel: Bool)
     case task(TaskView)
+    /// A page of tasks; `next` is `nil` at the end.
+    case list(next: ListCursor?, tasks: [TaskView])
     case bytes(Bytes?)
     case queue(QueueView)
     case queues([QueueView])

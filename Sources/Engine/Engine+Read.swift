@@ -2,13 +2,14 @@ public import MartletProtocol
 public import MartletStorage
 
 extension Engine {
-    /// Answers an operation that changes nothing: get, result, logs, views of queues and workers. What is due but not
+    /// Answers an operation that changes nothing: get, list, result, logs, views of queues and workers. What is due but not
     /// yet done is not seen; use `apply` while `mayBeDue(by:)`.
     public func answer<A>(
         _ operation: Operation, now: Timestamp, in transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Answer {
         switch operation {
         case .get(let request): return try get(request, now, transaction)
+        case .list(let request): return try list(request, now, transaction)
         case .result(let id): return try result(id, transaction)
         case .queueInfo(let name):
             guard let number = queueNumbers[name] else {
@@ -54,7 +55,7 @@ extension Engine {
         }
     }
 
-    private func view<A>(
+    func view<A>(
         _ id: TaskID, _ task: TaskRecord, _ phase: Phase?, _ now: Timestamp, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> TaskView {
         var record: StateRecord?

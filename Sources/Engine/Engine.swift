@@ -55,7 +55,7 @@ public struct Engine {
             try lookUp(request.id, operation, now, transaction)
         case .result(let id):
             try lookUp(id, operation, now, transaction)
-        case .queueInfo, .queueList: try answer(operation, now: now, in: transaction)
+        case .list, .queueInfo, .queueList: try answer(operation, now: now, in: transaction)
         case .log(let request): try log(request, now, transaction)
         case .logs(let request): try lookUp(request.id, operation, now, transaction)
         case .wait(let request): try wait(request, now, transaction)

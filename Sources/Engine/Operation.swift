@@ -14,6 +14,7 @@ public enum Operation: Sendable {
     case move(MoveRequest)
     case delete(DeleteRequest)
     case get(GetRequest)
+    case list(ListRequest)
     case result(TaskID?)
     case queueInfo(Bytes)
     case queueList

@@ -27,3 +27,24 @@ extension Generator {
         return id
     }
 }
+
+/// Which list somebody reads.
+extension Generator {
+    /// Small bounds often, so that every way of finding the tasks is taken, and pages end everywhere.
+    mutating func list(withStates: Bool) -> ListRequest {
+        var list = ListRequest(queue: random.pick([nil, nil] + Self.queues + [Bytes("none".utf8)]))
+        list.type = random.pick([nil, nil, nil, Self.names[0], Bytes("none".utf8)])
+        list.tag = random.pick([nil, nil, nil] + Self.tags)
+        list.isReversed = random.chance(50)
+        list.count = random.pick([1, 2, 3, 7, 1_000])
+        list.bounds.gathered = random.pick([0, 5, 8_000])
+        list.bounds.examined = random.pick([1, 3, 2_000])
+        list.bounds.bytes = random.pick([1, 4_000, 1 << 20])
+        guard withStates else { return list }
+        list.kind = random.pick([nil, nil, nil, Bytes("net".utf8)])
+        list.worker = random.pick([nil, nil, nil, Self.names[1]])
+        list.order = random.pick([.added, .added, .run, .ended])
+        list.state = random.pick([nil, nil, .failed] + TaskState.allCases.map { .state($0) })
+        return list
+    }
+}

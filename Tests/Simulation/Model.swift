@@ -65,6 +65,7 @@ extension Model {
         case .move(let request): return remembering(request.request, now) { $0.relocate(request, now) }
         case .delete(let request): return remembering(request.request, now) { $0.delete(request) }
         case .get(let request): return view(request)
+        case .list(let request): return list(request)
         case .result(let id): return result(id)
         case .queueInfo(let name): return queueInfo(name, now)
         case .queueList: return .queues(queueList(now))

@@ -16,7 +16,7 @@ extension MartletEngine.Operation {
         case .cancel(let request): request.request
         case .move(let request): request.request
         case .delete(let request): request.request
-        case .get, .result, .queueInfo, .queueList, .log, .logs, .wait, .hello, .beat, .order, .workerList,
+        case .get, .list, .result, .queueInfo, .queueList, .log, .logs, .wait, .hello, .beat, .order, .workerList,
             .workerInfo:
             nil
         }

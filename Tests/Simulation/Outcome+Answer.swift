@@ -19,6 +19,7 @@ extension Outcome {
         case .failed(let attempt): self = .failed(Failure(attempt))
         case .touched(let deadline, let cancel): self = .touched(deadline: deadline, cancel: cancel)
         case .task(let view): self = .task(Sight(view))
+        case .list(_, let tasks): self = .list(tasks.map(Sight.init))
         case .bytes(let bytes): self = .bytes(bytes)
         case .queue(let view): self = .queue(QueueSight(view))
         case .queues(let views):

@@ -7,6 +7,12 @@ extension Outcome {
         case (.task(let expected), .task(let seen)):
             let seen = seen.comparable(to: expected)
             return expected == seen ? nil : describe(expected, seen)
+        case (.list(let expected), .list(let seen)):
+            guard expected.map(\.id) == seen.map(\.id) else {
+                return "list: " + MartletSimulation.difference(expected.map(\.id), seen.map(\.id))
+            }
+            let pairs = zip(expected, seen).map { ($0, $1.comparable(to: $0)) }
+            return pairs.first { $0 != $1 }.map { describe($0, $1) }
         case (.queue(let expected), .queue(let seen)): return expected.difference(from: seen)
         case (.queues(let expected), .queues(let seen)) where expected.count == seen.count:
             return zip(expected, seen).lazy.compactMap { $0.difference(from: $1) }.first

@@ -18,6 +18,7 @@ enum Outcome: Equatable {
     case failed(Failure)
     case touched(deadline: Timestamp, cancel: Bool)
     case task(Sight)
+    case list([Sight])
     case bytes(Bytes?)
     case queue(QueueSight)
     case queues([QueueSight])

@@ -33,6 +33,7 @@ extension Simulation {
                 self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
                 if case .queues(let queues) = answer, queues.contains(where: \.lagging) { self.found("still lagging") }
             }
+            for _ in 0..<4 where self.finding == nil { try self.compareList(engine, transaction) }
             let findings = try engine.validate(now: self.now, in: transaction)
             if let first = findings.first { self.found("tables disagree: \(first)") }
             self.compareTimer(try engine.nextInstant(in: transaction))

@@ -18,6 +18,8 @@ public final class Simulation {
     private var opened: TaskStore?
     /// Every task that was added, and what of it the caller still asks about.
     var known: [TaskID] = []
+    /// A list that is read page by page while everything changes.
+    var slowList: SlowList?
     var step = 0
     var log: [() -> String] = []
     /// The first difference that was found.
@@ -75,6 +77,7 @@ public final class Simulation {
         case 96..<97: settle()
         default: restart()
         }
+        if finding == nil { readSlowList() }
         if finding == nil, step % 16 == 0 { compareTasks() }
         if finding == nil, step % 24 == 0 { compareAll() }
         try report()

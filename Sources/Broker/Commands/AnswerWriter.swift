@@ -29,6 +29,11 @@ extension ReplyWriter {
             bulk("cancel")
             boolean(cancel)
         case .task(let view): task(view)
+        case .list(let next, let tasks):
+            array(2)
+            bulk(next?.text ?? Bytes("0".utf8))
+            array(tasks.count)
+            for view in tasks { task(view) }
         case .bytes(let bytes): bytes.map { bulk($0) } ?? null()
         case .queue(let view): queue(view)
         case .queues(let views):

@@ -7,7 +7,7 @@ struct CommandTable: Sendable {
     private let mask: Int
 
     static let all = CommandTable(
-        taskCommands + manageCommands + workCommands + followCommands + workerCommands + queueCommands
+        taskCommands + manageCommands + listCommands + workCommands + followCommands + workerCommands + queueCommands
             + connectionCommands + clientCommands + serverCommands
             + inspectionCommands)
 

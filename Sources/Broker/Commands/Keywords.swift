@@ -52,6 +52,15 @@ extension Keyword {
     static let error = Keyword("ERROR")
     static let reason = Keyword("REASON")
     static let queue = Keyword("QUEUE")
+    static let state = Keyword("STATE")
+    static let failed = Keyword("FAILED")
+    static let tag = Keyword("TAG")
+    static let by = Keyword("BY")
+    static let added = Keyword("ADDED")
+    static let run = Keyword("RUN")
+    static let ended = Keyword("ENDED")
+    static let rev = Keyword("REV")
+    static let cursor = Keyword("CURSOR")
 }
 
 /// Which option it is, for "each at most once". AT and DELAY are one.
@@ -85,6 +94,12 @@ enum OptionNumber {
     static let unique = 26
     static let reason = 27
     static let queue = 28
+    static let state = 29
+    static let type = 30
+    static let tag = 31
+    static let by = 32
+    static let rev = 33
+    static let cursor = 34
 }
 
 extension ArgumentCursor {

@@ -22,6 +22,8 @@ public enum Limits {
     public static let reserveCount: ClosedRange<Int64> = 1...10_000
     /// Payload bytes after which one RESERVE stops taking more (it takes at least one task).
     public static let reservePayload = 16 * 1024 * 1024
+    /// COUNT of one page of a list; a page may be shorter.
+    public static let listCount: ClosedRange<Int64> = 1...10_000
     /// Most tasks of one MADD or MACK.
     public static let manyCount: ClosedRange<Int64> = 1...100_000
     /// Most queues of one command.
