@@ -2,8 +2,8 @@ public import MartletProtocol
 public import MartletStorage
 
 extension Engine {
-    /// Answers an operation that changes nothing: get, list, result, logs, views of queues and workers. What is due but not
-    /// yet done is not seen; use `apply` while `mayBeDue(by:)`.
+    /// Answers an operation that changes nothing: get, list, result, logs, views of queues and workers. What is due but
+    /// not yet done is not seen; use `apply` while `mayBeDue(by:)`.
     public func answer<A>(
         _ operation: Operation, now: Timestamp, in transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Answer {
