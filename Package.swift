@@ -16,7 +16,10 @@ let safe: [SwiftSetting] = house + [.strictMemorySafety()]
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
@@ -28,6 +31,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -50,7 +55,8 @@ let package = Package(
             ],
             path: "Sources/Broker", swiftSettings: safe),
         .target(
-            name: "MartletClient", dependencies: ["MartletProtocol", nio, nioPosix, logging, lifecycle],
+            name: "MartletClient",
+            dependencies: ["MartletProtocol", nio, nioPosix, nioHTTP, logging, metrics, tracing, lifecycle],
             path: "Sources/Client", swiftSettings: safe),
         .target(
             name: "MartletBench", dependencies: ["MartletProtocol", nio, nioPosix], path: "Sources/Bench",
@@ -71,6 +77,14 @@ let package = Package(
             ],
             path: "Examples/Summarizer", swiftSettings: safe),
         .executableTarget(
+            name: "jobs",
+            dependencies: [
+                "MartletClient", nio, nioPosix, logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/Jobs", swiftSettings: safe),
+        .executableTarget(
             name: "engine-bench", dependencies: ["MartletEngine", "MartletProtocol", "MartletStorage"],
             path: "Benchmarks/Engine",
             swiftSettings: house),
@@ -90,7 +104,12 @@ let package = Package(
             dependencies: ["MartletBroker", "MartletClient", "MartletProtocol", nio, nioPosix, logging],
             swiftSettings: house),
         .testTarget(
-            name: "ClientTests", dependencies: ["MartletClient", "MartletProtocol", nio, nioPosix, logging, lifecycle],
+            name: "ClientTests",
+            dependencies: [
+                "MartletClient", "MartletProtocol", nio, nioPosix, logging, metrics, tracing, lifecycle,
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: house),
         .testTarget(
             name: "BenchTests", dependencies: ["MartletBench", "MartletBroker", "MartletProtocol", logging],

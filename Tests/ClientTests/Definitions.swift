@@ -45,3 +45,11 @@ final class Runs: Sendable {
     func add(_ number: Int, attempt: Int) { seen.withLock { $0.append((number, attempt)) } }
     var all: [(number: Int, attempt: Int)] { seen.withLock { $0 } }
 }
+
+/// What was seen, in order.
+final class Seen<Element: Sendable>: Sendable {
+    private let seen = Mutex<[Element]>([])
+
+    func add(_ element: Element) { seen.withLock { $0.append(element) } }
+    var all: [Element] { seen.withLock { $0 } }
+}

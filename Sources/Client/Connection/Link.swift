@@ -68,6 +68,13 @@ actor Link {
         return value
     }
 
+    /// Sends a command whose reply nobody awaits. It is repeated like any other until it was answered once.
+    nonisolated func post(_ command: RESPCommand) {
+        loop.execute {
+            self.assumeIsolated { $0.begin(command, blocking: .zero, role: .plain, sink: .stray { _ in }) }
+        }
+    }
+
     /// Whether an `ACK … NEXT` sent now would find this connection's RESERVE.
     var hasReserved: Bool {
         if case .ready = phase { return queue.connectionReserved }

@@ -20,13 +20,16 @@ enum LinkBootstrap {
 
 /// What a connection says first. Only the answer to HELLO matters.
 enum Greeting {
+    /// The name makes the broker send signs of life while a call is blocked.
+    static let library = "martlet"
+    static let version = "0.1.0"
+
     static func commands(_ configuration: MartletConfiguration) -> [RESPCommand] {
         var hello = RESPCommand("HELLO", 3)
         if let password = configuration.password {
             hello.append(.text("AUTH"))
             hello.append("default", .text(password))
         }
-        // The name makes the broker send signs of life while a call is blocked.
-        return [hello, RESPCommand("CLIENT", "SETINFO", "LIB-NAME", "martlet")]
+        return [hello, RESPCommand("CLIENT", "SETINFO", "LIB-NAME", .text(library))]
     }
 }

@@ -1,11 +1,17 @@
+import FoundationEssentials
 import MartletProtocol
 
 /// The commands of the wire contract that the client sends.
 enum Commands {
-    static func add(queue: String, type: String, payload: Bytes, _ options: TaskOptions, nonce: String) -> RESPCommand {
+    static func add(
+        queue: String, type: String, payload: Bytes, _ options: TaskOptions, _ unique: (UniqueKey, UniqueConflict)?,
+        nonce: String
+    ) -> RESPCommand {
         var command = RESPCommand("TASK.ADD", .text(queue), .text(type), .bytes(payload))
         command.append(options)
+        if let (key, conflict) = unique { command.append(key, conflict) }
         command.append("REQ", .text(nonce))
+        command.append(.text("FULL"))
         return command
     }
 
@@ -24,6 +30,14 @@ enum Commands {
         var command = RESPCommand("TASK.GET", .bytes(id.text))
         if payload { command.append(.text("PAYLOAD")) }
         if history { command.append(.text("HISTORY")) }
+        return command
+    }
+
+    /// Blocks until all have ended.
+    static func wait(_ ids: [TaskID], block: Milliseconds) -> RESPCommand {
+        var command = RESPCommand("TASK.WAIT", .integer(Int64(ids.count)))
+        for id in ids { command.append(.bytes(id.text)) }
+        command.append("BLOCK", .integer(block))
         return command
     }
 
@@ -72,6 +86,40 @@ enum Commands {
         RESPCommand("TASK.RELEASE", .bytes(lease.id.text), .integer(lease.token), "REQ", .text(nonce))
     }
 
+    static func hello(_ options: WorkerOptions, queues: [String]) -> RESPCommand {
+        var command = RESPCommand("WORKER.HELLO", .text(options.name))
+        let process = ProcessInfo.processInfo
+        command.append("HOST", .text(String(process.hostName.prefix(64))))
+        command.append("PID", .integer(Int64(process.processIdentifier)))
+        command.append("SLOTS", .integer(Int64(max(options.slots, 1))))
+        // Those the broker shows; it hands out from all of them.
+        let shown = queues.prefix(100)
+        command.append("QUEUES", .integer(Int64(shown.count)))
+        for queue in shown { command.append(.text(queue)) }
+        command.append("LIB", .text(Greeting.library))
+        command.append(.text(Greeting.version))
+        return command
+    }
+
+    static func beat(_ worker: String, resident: Int?, extending leases: [Lease]) -> RESPCommand {
+        var command = RESPCommand("WORKER.BEAT", .text(worker))
+        if let resident { command.append("RSS", .integer(Int64(resident))) }
+        command.append("BUSY", .integer(Int64(leases.count)))
+        guard !leases.isEmpty else { return command }
+        command.append("EXTEND", .integer(Int64(leases.count)))
+        for lease in leases {
+            command.append(.bytes(lease.id.text))
+            command.append(.integer(lease.token))
+        }
+        return command
+    }
+
+    static func log(_ lease: Lease, _ lines: [String]) -> RESPCommand {
+        var command = RESPCommand("TASK.LOG", .bytes(lease.id.text), .integer(lease.token))
+        for line in lines { command.append(.text(line)) }
+        return command
+    }
+
     static func touch(_ lease: Lease, progress: Int? = nil, note: String? = nil) -> RESPCommand {
         var command = RESPCommand("TASK.TOUCH", .bytes(lease.id.text), .integer(lease.token))
         command.append("LEASE", .integer(lease.duration))
@@ -97,6 +145,28 @@ extension RESPCommand {
         if let timeout = options.timeout { append("TIMEOUT", .integer(timeout)) }
         if let timeToLive = options.timeToLive { append("TTL", .integer(timeToLive)) }
         if let keep = options.keep { append("KEEP", .integer(keep)) }
+        if !options.tags.isEmpty { append("TAGS", .integer(Int64(options.tags.count))) }
+        for tag in options.tags { append(.bytes(tag)) }
+        if !options.meta.isEmpty { append("META", .integer(Int64(options.meta.count))) }
+        for field in options.meta {
+            append(.bytes(field.name))
+            append(.bytes(field.value))
+        }
+    }
+
+    fileprivate mutating func append(_ unique: UniqueKey, _ conflict: UniqueConflict) {
+        append("UNIQUE", .bytes(unique.key))
+        if let span = unique.span { append("FOR", .integer(span)) }
+        switch unique.until {
+        case .start: append("UNTIL", "START")
+        case .done: append("UNTIL", "DONE")
+        case .expire: append("UNTIL", "EXPIRE")
+        }
+        switch conflict {
+        case .skip: append("ON", "SKIP")
+        case .replace: append("ON", "REPLACE")
+        case .error: append("ON", "ERROR")
+        }
     }
 
     private mutating func append(_ backoff: Backoff) {

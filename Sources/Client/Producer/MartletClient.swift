@@ -14,12 +14,18 @@ public import ServiceLifecycle
 /// command is simply sent again: the broker does it once. Run it as a `Service`, or call `close()` at the end.
 public final class MartletClient: Service {
     let link: Link
+    /// For those who wait for results: a blocked command would hold up everything else on `link`.
+    let waiters: Waiters
 
     /// Connects with the first command.
     public init(
         _ configuration: MartletConfiguration = .init(), logger: Logger = Logger(label: "martlet.client")
     ) {
-        link = Link(configuration, loop: MultiThreadedEventLoopGroup.singleton.next(), logger: logger)
+        let connect = { @Sendable in
+            Link(configuration, loop: MultiThreadedEventLoopGroup.singleton.next(), logger: logger)
+        }
+        link = connect()
+        waiters = Waiters(connect)
     }
 
     /// Stays until a graceful shutdown or cancellation, then closes.
@@ -32,31 +38,44 @@ public final class MartletClient: Service {
     public func connect() async throws(MartletError) { _ = try await link.send(RESPCommand("PING")) }
 
     /// Closes the connection; commands without an answer fail with `closed`, and so do later ones.
-    public func close() async { await link.close() }
+    public func close() async {
+        await waiters.close()
+        await link.close()
+    }
 
     deinit {
-        let link = link
-        link.loop.execute { link.assumeIsolated { $0.close() } }
+        let (link, waiters) = (link, waiters)
+        // Awaited by nobody: whoever still waits is told by their own continuation.
+        Task {
+            await waiters.close()
+            await link.close()
+        }
     }
 }
 
 // MARK: - Submitting
 
 extension MartletClient {
-    /// Submits one task; durable when this returns.
+    /// Submits one task; durable when this returns. It carries the trace context of the present Swift task, unless it
+    /// has a nonce of its own.
     ///
     /// - Parameters:
     ///   - queue: instead of the definition's.
+    ///   - unique: at most one task of the queue holds this key at a time.
+    ///   - conflict: what to do when another holds it. With `skip` the handle is that task's and `isNew` is `false`.
     ///   - nonce: 1–64 bytes; a second call with the same one and the same arguments within 10 minutes submits nothing
     ///     and returns the same task. Without it a random one covers this call's own repeats.
     public func enqueue<Definition: TaskDefinition>(
         _ payload: Definition.Payload, as definition: Definition.Type, queue: String? = nil,
-        options: TaskOptions = .init(), nonce: String? = nil
+        options: TaskOptions = .init(), unique: UniqueKey? = nil, onConflict conflict: UniqueConflict = .skip,
+        nonce: String? = nil
     ) async throws(MartletError) -> TaskHandle<Definition.Output> {
-        let id = try await enqueue(
-            bytes: try JSON.encode(payload), type: Definition.type, queue: queue ?? Definition.queue,
-            options: options, nonce: nonce)
-        return handle(id, as: definition)
+        let added = try await add(
+            try JSON.encode(payload), type: Definition.type, queue: queue ?? Definition.queue, options,
+            unique.map { ($0, conflict) }, nonce: nonce)
+        var handle = handle(added.id, as: definition)
+        handle.isNew = added.isNew
+        return handle
     }
 
     /// Submits many tasks with the same options: the handles are in the payloads' order.
@@ -66,27 +85,48 @@ extension MartletClient {
         many payloads: [Definition.Payload], as definition: Definition.Type, queue: String? = nil,
         options: TaskOptions = .init()
     ) async throws(MartletError) -> [TaskHandle<Definition.Output>] {
+        let queue = queue ?? Definition.queue
         var encoded: [Bytes] = []
         for payload in payloads { encoded.append(try JSON.encode(payload)) }
-        var handles: [TaskHandle<Definition.Output>] = []
-        for part in Self.parts(of: encoded) {
-            let command = Commands.addMany(
-                queue: queue ?? Definition.queue, type: Definition.type, payloads: part, options,
-                nonce: Nonce.random())
-            let ids = try await link.send(command).elements ?? []
-            guard ids.count == part.count else { throw .decoding("TASK.MADD gave \(ids.count) ids") }
-            for id in ids { handles.append(handle(try Self.id(id), as: definition)) }
+        return try await TaskTracing.publishing(to: queue, options) { options throws(MartletError) in
+            var handles: [TaskHandle<Definition.Output>] = []
+            for part in Self.parts(of: encoded) {
+                let command = Commands.addMany(
+                    queue: queue, type: Definition.type, payloads: part, options, nonce: Nonce.random())
+                let ids = try await link.send(command).elements ?? []
+                guard ids.count == part.count else { throw .decoding("TASK.MADD gave \(ids.count) ids") }
+                for id in ids { handles.append(handle(try Self.id(id), as: definition)) }
+                WorkerMetrics.enqueued(part.count, queue: queue, type: Definition.type)
+            }
+            return handles
         }
-        return handles
     }
 
     /// Submits one task whose payload is any bytes.
     public func enqueue(
-        bytes payload: Bytes, type: String, queue: String, options: TaskOptions = .init(), nonce: String? = nil
+        bytes payload: Bytes, type: String, queue: String, options: TaskOptions = .init(), unique: UniqueKey? = nil,
+        onConflict conflict: UniqueConflict = .skip, nonce: String? = nil
     ) async throws(MartletError) -> TaskID {
-        let command = Commands.add(
-            queue: queue, type: type, payload: payload, options, nonce: nonce ?? Nonce.random())
-        return try Self.id(try await link.send(command))
+        try await add(
+            payload, type: type, queue: queue, options, unique.map { ($0, conflict) }, nonce: nonce
+        ).id
+    }
+
+    private func add(
+        _ payload: Bytes, type: String, queue: String, _ options: TaskOptions,
+        _ unique: (UniqueKey, UniqueConflict)?, nonce: String?
+    ) async throws(MartletError) -> (id: TaskID, isNew: Bool) {
+        func send(_ options: TaskOptions) async throws(MartletError) -> (id: TaskID, isNew: Bool) {
+            let command = Commands.add(
+                queue: queue, type: type, payload: payload, options, unique, nonce: nonce ?? Nonce.random())
+            let added = ReplyFields(try await link.send(command))
+            let isNew = try added.flag("created")
+            if isNew { WorkerMetrics.enqueued(1, queue: queue, type: type) }
+            return (try added.id("id"), isNew)
+        }
+        // The same nonce needs the same arguments, and no two calls have the same trace context.
+        guard nonce == nil else { return try await send(options) }
+        return try await TaskTracing.publishing(to: queue, options, send)
     }
 
     /// Splits into parts of at most 1,000 payloads and 4 MiB, at least one payload each.
@@ -112,8 +152,6 @@ extension MartletClient {
     }
 }
 
-// MARK: - Asking
-
 extension MartletClient {
     /// The way to the result of a task submitted earlier or elsewhere.
     public func handle<Definition: TaskDefinition>(
@@ -122,31 +160,5 @@ extension MartletClient {
         TaskHandle(id: id, client: self) { bytes throws(MartletError) in
             try JSON.decode(Definition.Output.self, from: bytes)
         }
-    }
-
-    /// What the broker knows about a task; `refused` with NOTASK when there is none.
-    public func task(
-        _ id: TaskID, payload: Bool = false, history: Bool = false
-    ) async throws(MartletError) -> TaskDetails {
-        try TaskDetails(try await link.send(Commands.get(id, payload: payload, history: history)))
-    }
-
-    /// The result of an ended task, `nil` if it has none; `refused` with BADSTATE before the end.
-    public func result(_ id: TaskID) async throws(MartletError) -> Bytes? {
-        try await link.send(Commands.result(id)).bytes
-    }
-
-    /// A queue's counts; `refused` with NOQUEUE when there is none of that name.
-    public func queueInfo(_ name: String) async throws(MartletError) -> QueueDetails {
-        try QueueDetails(try await link.send(RESPCommand("QUEUE.INFO", .text(name))))
-    }
-
-    /// All queues.
-    public func queues() async throws(MartletError) -> [QueueDetails] {
-        var queues: [QueueDetails] = []
-        for queue in try await link.send(RESPCommand("QUEUE.LIST")).elements ?? [] {
-            queues.append(try QueueDetails(queue))
-        }
-        return queues
     }
 }

@@ -1,14 +1,21 @@
 import MartletProtocol
+import NIOCore
 import Synchronization
 
 /// One attempt at a task while its handler runs: it ends once, however many want to end it.
+///
+///     handler ends ───────────────────────────────▶ finished, failed
+///     interrupted ── handler ends, or patience is over ──▶ by the reason: leaseLost, timedOut, finished, failed
+///     abandoned ──────────────────────────────────▶ abandoned, at once
 final class Attempt: Sendable {
     enum Outcome: Sendable {
         case finished(Bytes)
         case failed(TaskFailure)
+        /// Past the hard limit.
+        case timedOut
         /// Somebody else may run it by now: whatever came out is dropped.
         case leaseLost
-        /// The worker has no more time: the lease goes back.
+        /// The lease goes back: the worker has no more time, or a cancelled handler does not end.
         case abandoned
     }
 
@@ -16,25 +23,37 @@ final class Attempt: Sendable {
         var outcome: Outcome?
         var waiter: CheckedContinuation<Outcome, Never>?
         var handler: Task<Void, Never>?
-        var leaseLost = false
-        var cancelled = false
+        var handlerEnded = false
+        var interruption: Interruption?
+        var isPastSoftLimit = false
+        var softLimitActions: [@Sendable () -> Void] = []
     }
 
     private let state = Mutex(State())
+    private let crew: Crew
+    private let loop: any EventLoop
+    /// How long the handler may take to end after an interruption.
+    private let patience: TimeAmount
+
+    init(crew: Crew, loop: any EventLoop, patience: Duration) {
+        self.crew = crew
+        self.loop = loop
+        self.patience = TimeAmount(patience)
+    }
 
     /// Starts the handler. Whoever calls this awaits `outcome()`.
     func start(_ body: @escaping @Sendable () async throws -> Bytes) {
         // Not a child task: a cancelled worker still lets handlers finish within its grace period.
         let task = Task {
             do {
-                self.settle(.finished(try await body()))
+                self.handlerEnded(.finished(try await body()))
             } catch {
-                self.settle(.failed(TaskFailure(thrown: error)))
+                self.handlerEnded(.failed(TaskFailure(thrown: error)))
             }
         }
         let cancelled = state.withLock { state in
             state.handler = task
-            return state.cancelled
+            return state.interruption != nil
         }
         if cancelled { task.cancel() }
     }
@@ -50,36 +69,95 @@ final class Attempt: Sendable {
         }
     }
 
-    /// Cancels the handler: the lease is no longer ours. Its outcome will be `leaseLost`, once it ends.
-    func loseLease() { cancelHandler(leaseLost: true) }
-
-    /// Cancels the handler; what it makes of that is its outcome.
-    func cancel() { cancelHandler(leaseLost: false) }
-
-    /// Cancels the handler and does not wait for it.
-    func abandon() {
-        settle(.abandoned)
-        cancel()
-    }
-
-    private func cancelHandler(leaseLost: Bool) {
-        let handler = state.withLock { state in
-            state.cancelled = true
-            state.leaseLost = state.leaseLost || leaseLost
-            return state.handler
+    /// Cancels the handler, which then has the worker's patience to end. The first reason stands, but for a lost lease,
+    /// which outdoes the others.
+    func interrupt(_ reason: Interruption) {
+        let (handler, isFirst) = state.withLock { state in
+            let isFirst = state.interruption == nil && state.outcome == nil
+            if isFirst || reason == .leaseLost { state.interruption = reason }
+            return (state.handler, isFirst)
         }
         handler?.cancel()
+        if isFirst { loop.scheduleTask(in: patience) { self.giveUp() } }
     }
 
-    /// The first outcome stands.
-    private func settle(_ proposed: Outcome) {
-        let (waiter, outcome) = state.withLock { state -> (CheckedContinuation<Outcome, Never>?, Outcome) in
-            if let outcome = state.outcome { return (nil, outcome) }
-            let outcome = state.leaseLost ? .leaseLost : proposed
+    /// Cancels the handler, does not wait for it, and has the lease given back.
+    func abandon() {
+        interrupt(.shutdown)
+        settle { _ in .abandoned }
+    }
+
+    /// The handler had its time to end after an interruption: its slot goes on without it.
+    private func giveUp() {
+        settle { Self.outcome(givenUpFor: $0) }
+    }
+
+    var interruption: Interruption? { state.withLock { $0.interruption } }
+}
+
+// MARK: - The soft limit
+
+extension Attempt {
+    var isPastSoftLimit: Bool { state.withLock { $0.isPastSoftLimit } }
+
+    /// Runs `action` when the soft limit passes; at once if it has.
+    func onSoftLimit(_ action: @escaping @Sendable () -> Void) {
+        let late = state.withLock { state in
+            if !state.isPastSoftLimit { state.softLimitActions.append(action) }
+            return state.isPastSoftLimit
+        }
+        if late { action() }
+    }
+
+    func softLimitPassed() {
+        let actions = state.withLock { state in
+            state.isPastSoftLimit = true
+            defer { state.softLimitActions = [] }
+            return state.softLimitActions
+        }
+        for action in actions { action() }
+    }
+}
+
+// MARK: - Ending once
+
+extension Attempt {
+    private func handlerEnded(_ proposed: Outcome) {
+        let wasLeftBehind = state.withLock { state in
+            state.handlerEnded = true
+            return state.outcome != nil
+        }
+        if wasLeftBehind { crew.returned() } else { settle { Self.outcome(proposed, after: $0) } }
+    }
+
+    /// The first outcome stands. A handler that still runs then is left behind.
+    private func settle(_ outcome: (Interruption?) -> Outcome) {
+        let (waiter, outcome, leavesBehind) = state.withLock { state in
+            guard state.outcome == nil else {
+                return (nil as CheckedContinuation<Outcome, Never>?, Outcome.abandoned, false)
+            }
+            let outcome = outcome(state.interruption)
             state.outcome = outcome
             defer { state.waiter = nil }
-            return (state.waiter, outcome)
+            return (state.waiter, outcome, !state.handlerEnded)
         }
+        if leavesBehind { crew.leftBehind() }
         waiter?.resume(returning: outcome)
+    }
+
+    private static func outcome(_ proposed: Outcome, after interruption: Interruption?) -> Outcome {
+        switch interruption {
+        case .leaseLost: .leaseLost
+        case .hardLimit: .timedOut
+        case .taskCancelled, .shutdown, nil: proposed
+        }
+    }
+
+    private static func outcome(givenUpFor interruption: Interruption?) -> Outcome {
+        switch interruption {
+        case .leaseLost: .leaseLost
+        case .hardLimit: .timedOut
+        case .taskCancelled, .shutdown, nil: .abandoned
+        }
     }
 }

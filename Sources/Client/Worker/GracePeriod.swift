@@ -11,16 +11,18 @@ final class GracePeriod: Sendable {
         self.length = length
     }
 
-    /// Stops the taking of tasks; when the time is over what still runs is given up. Later calls do nothing.
-    func begin() {
-        guard crew.stop() else { return }
+    /// Stops the taking of tasks; when the time is over what still runs is given up. Only the first reason counts.
+    func begin(_ reason: WorkerExit = .shutdown) {
+        crew.stop(reason)
         let (crew, length) = (crew, length)
-        // Ended by `end()`, when there is nothing left to give up.
-        let task = Task {
-            do { try await Task.sleep(for: length) } catch { return }
-            crew.abandonRunning()
+        timer.withLock { timer in
+            guard timer == nil else { return }
+            // Ended by `end()`, when there is nothing left to give up.
+            timer = Task {
+                do { try await Task.sleep(for: length) } catch { return }
+                crew.abandonRunning()
+            }
         }
-        timer.withLock { $0 = task }
     }
 
     func end() { timer.withLock { $0?.cancel() } }

@@ -13,6 +13,8 @@ struct Lease: Sendable {
     /// Length of the lease, in milliseconds.
     var duration: Milliseconds
     var enqueuedAt: Timestamp
+    var meta: [String: String]
+    var tags: [String]
     var lastError: String?
 }
 
@@ -28,6 +30,8 @@ extension Lease {
         retries = try fields.count("retries")
         duration = try fields.integer("lease_ms")
         enqueuedAt = try fields.integer("enqueued_at")
+        meta = fields.texts("meta")
+        tags = (fields.optional("tags")?.elements ?? []).compactMap(\.text)
         lastError = fields.optional("last_error")?.text
     }
 

@@ -6,28 +6,18 @@ struct LeaseKeeper: Sendable {
     let link: Link
     let logger: Logger
 
-    /// Extends the lease at every third of its length, until cancelled; ends the attempt when the lease is lost.
-    func keep(_ lease: Lease, of attempt: Attempt) async {
-        let interval = Duration.milliseconds(max(lease.duration / 3, 20))
-        while !Task.isCancelled {
-            do { try await Task.sleep(for: interval) } catch { return }
-            guard await touch(Commands.touch(lease), of: attempt) else { return }
-        }
-    }
-
     /// One TOUCH: `false` when the work is of no more use. A broker that cannot be reached changes nothing.
-    @discardableResult
     func touch(_ command: RESPCommand, of attempt: Attempt) async -> Bool {
         do {
             let reply = try await link.send(command)
             guard reply["cancel"]?.boolean == true else { return true }
-            attempt.cancel()
+            attempt.interrupt(.taskCancelled)
             return false
         } catch  where error.endsLease {
-            attempt.loseLease()
+            attempt.interrupt(.leaseLost)
             return false
         } catch {
-            logger.warning("lease not extended", metadata: ["error": "\(error)"])
+            logger.warning("progress not told", metadata: ["error": "\(error)"])
             return true
         }
     }

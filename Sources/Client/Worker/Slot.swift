@@ -1,36 +1,39 @@
 import Logging
 import MartletProtocol
+import NIOCore
 
 /// One lane of a worker: takes a task, runs its handler, tells the outcome and takes the next with the same command.
 struct Slot: Sendable {
     let number: Int
     let worker: Worker
     let crew: Crew
-    /// This slot's own connection: it is blocked while no task is there.
-    let link: Link
+    let heart: Heart
     let keeper: LeaseKeeper
     /// Where tasks go that were reserved by the way.
     let strays: AsyncStream<Lease>.Continuation
+    /// This slot's own connection: it is blocked while no task is there. Replaced after a rest.
+    var link: Link
 
     /// Until the worker stops.
-    func run() async {
+    mutating func run() async {
         var next: Lease?
         var pause = Duration.milliseconds(50)
         while true {
+            if crew.isStopping || crew.isQuiet {
+                if let lease = next { await keeper.release(lease) }
+                next = nil
+                guard await rest() else { return }
+            }
             if let lease = next {
-                if crew.isStopping {
-                    await keeper.release(lease)
-                    return await link.close()
-                }
                 next = await work(lease)
                 continue
             }
-            guard !crew.isStopping else { return await link.close() }
             do throws(MartletError) {
                 next = try await take()
                 pause = .milliseconds(50)
+            } catch .closed {
+                await renewLink()
             } catch {
-                guard !crew.isStopping else { return await link.close() }
                 worker.logger.warning("cannot reserve", metadata: ["error": "\(error)"])
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(5))
@@ -38,7 +41,23 @@ struct Slot: Sendable {
         }
     }
 
-    /// Waits for a task. `nil`: none came in that time, or the worker stops.
+    /// Until tasks may be taken again; `false`: the worker stops.
+    private mutating func rest() async -> Bool {
+        guard await crew.mayTake() else {
+            await link.close()
+            return false
+        }
+        await renewLink()
+        return true
+    }
+
+    /// The old one may have been ended, so that its blocked call returned.
+    private mutating func renewLink() async {
+        await link.close()
+        link = worker.makeLink()
+    }
+
+    /// Waits for a task. `nil`: none came in that time, or the worker rests or stops.
     private func take() async throws(MartletError) -> Lease? {
         guard crew.beginWaiting(slot: number, on: link) else { return nil }
         defer { crew.endWaiting(slot: number) }
@@ -46,7 +65,11 @@ struct Slot: Sendable {
         let reply = try await link.send(command, blocking: worker.options.block, role: .reserve)
         return try Lease.all(in: reply).first
     }
+}
 
+// MARK: - Working on a task
+
+extension Slot {
     private func reserve(block: Milliseconds?) -> RESPCommand {
         Commands.reserve(
             queues: worker.queues, worker: worker.options.name, lease: worker.options.lease?.wholeMilliseconds,
@@ -55,33 +78,50 @@ struct Slot: Sendable {
 
     /// Runs the handler and settles the lease; returns the next one if it came with the answer.
     private func work(_ lease: Lease) async -> Lease? {
-        let attempt = Attempt()
-        let handler = worker.handlers.handler(for: lease.type)
-        let context = context(lease, attempt)
-        attempt.start { try await handler(lease.payload, context) }
-        crew.begin(attempt, slot: number)
-        // Awaited below: it ends when it is cancelled.
-        let keeping = Task { await keeper.keep(lease, of: attempt) }
+        let attempt = Attempt(crew: crew, loop: link.loop, patience: worker.options.patience)
+        let log = worker.options.capturesLogs ? LogCapture(lease, link: keeper.link) : nil
+        let context = context(lease, attempt, log)
+        let (name, handler) = (worker.options.name, worker.handlers.handler(for: lease.type))
+        let started = ContinuousClock.now
+        attempt.start {
+            try await TaskTracing.run(context, worker: name) { try await handler(lease.payload, context) }
+        }
+        crew.begin(lease, attempt, slot: number)
+        heart.holds(lease)
+        let alarms = LimitAlarms(worker.limits(for: lease.type), of: attempt, on: link.loop)
         let outcome = await attempt.outcome()
+        alarms.cancel()
         crew.endAttempt(slot: number)
-        keeping.cancel()
+        await log?.finish()
+        WorkerMetrics.record(outcome, of: lease, took: ContinuousClock.now - started)
+        return await tell(outcome, of: lease)
+    }
+
+    private func tell(_ outcome: Attempt.Outcome, of lease: Lease) async -> Lease? {
         switch outcome {
         case .finished(let result): return await acknowledge(lease, result)
-        case .failed(let failure): await keeper.settle(Commands.fail(lease, failure, nonce: Nonce.random()), lease)
+        case .failed(let failure): await fail(lease, failure)
+        case .timedOut:
+            let limit = worker.limits(for: lease.type).hard ?? .zero
+            await fail(lease, TaskFailure("past its hard limit of \(limit)", kind: "timeout"))
         case .abandoned: await keeper.release(lease)
         case .leaseLost: worker.logger.warning("lease lost while running", metadata: ["task": "\(lease.id)"])
         }
         return nil
     }
 
-    private func context(_ lease: Lease, _ attempt: Attempt) -> TaskContext {
-        TaskContext(
-            id: lease.id, queue: lease.queue, type: lease.type, attempt: lease.attempt, retries: lease.retries,
-            enqueuedAt: lease.enqueuedAt, lastError: lease.lastError
-        ) { [keeper] percent, note throws(CancellationError) in
+    private func context(_ lease: Lease, _ attempt: Attempt, _ log: LogCapture?) -> TaskContext {
+        TaskContext(lease, attempt, logger: TaskLogger.make(worker.logger, lease, capture: log)) {
+            [keeper] percent, note throws(CancellationError) in
             let command = Commands.touch(lease, progress: percent, note: note)
             guard await keeper.touch(command, of: attempt) else { throw CancellationError() }
         }
+    }
+
+    private func fail(_ lease: Lease, _ failure: TaskFailure) async {
+        var random = SystemRandomNumberGenerator()
+        let failure = worker.options.retries.apply(to: failure, attempt: lease.attempt, using: &random)
+        await keeper.settle(Commands.fail(lease, failure, nonce: Nonce.random()), lease)
     }
 
     /// Acknowledges, and takes the next task in the same round trip where this connection can.
@@ -107,8 +147,8 @@ struct Slot: Sendable {
 
     private func settle(_ lease: Lease, _ result: Bytes) async {
         if result.count > Limits.payload {
-            let failure = TaskFailure("a result of \(result.count) bytes is too large", kind: "result_too_big")
-            return await keeper.settle(Commands.fail(lease, failure, nonce: Nonce.random()), lease)
+            return await fail(
+                lease, TaskFailure("a result of \(result.count) bytes is too large", kind: "result_too_big"))
         }
         await keeper.settle(Commands.acknowledge(lease, result: result), lease)
     }

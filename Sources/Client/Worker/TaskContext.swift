@@ -1,3 +1,4 @@
+public import Logging
 public import MartletProtocol
 
 /// What a handler may know and say about the attempt it runs.
@@ -10,9 +11,28 @@ public struct TaskContext: Sendable {
     /// The limit of further attempts after the first.
     public let retries: Int
     public let enqueuedAt: Timestamp
+    /// What the producer sent along, the trace context too.
+    public let meta: [String: String]
+    public let tags: [String]
     /// Why the attempt before failed.
     public let lastError: String?
-    let report: @Sendable (Int, String?) async throws(CancellationError) -> Void
+    /// Carries the task's id, type, queue and attempt; its lines from `info` on are kept with the task. The handler
+    /// finds it as `Logger.current` too.
+    public let logger: Logger
+    private let running: Attempt
+    private let report: @Sendable (Int, String?) async throws(CancellationError) -> Void
+
+    init(
+        _ lease: Lease, _ running: Attempt, logger: Logger,
+        report: @escaping @Sendable (Int, String?) async throws(CancellationError) -> Void
+    ) {
+        (id, queue, type) = (lease.id, lease.queue, lease.type)
+        (attempt, retries, enqueuedAt) = (lease.attempt, lease.retries, lease.enqueuedAt)
+        (meta, tags, lastError) = (lease.meta, lease.tags, lease.lastError)
+        self.logger = logger
+        self.running = running
+        self.report = report
+    }
 
     /// Tells how far the work is: 0…100 (others are clamped) and a note of up to 4 KiB. It extends the lease as well.
     ///
@@ -21,4 +41,13 @@ public struct TaskContext: Sendable {
     public func progress(_ percent: Int, note: String? = nil) async throws(CancellationError) {
         try await report(min(max(percent, 0), 100), note)
     }
+
+    /// Why this handler's Swift task was cancelled; `nil` while it was not.
+    public var interruption: Interruption? { running.interruption }
+
+    /// Whether the attempt has taken longer than `TimeLimits.soft`: time to save what is done.
+    public var isPastSoftLimit: Bool { running.isPastSoftLimit }
+
+    /// Runs `action` once when the soft limit passes, at once if it has. It must not block.
+    public func onSoftLimit(_ action: @escaping @Sendable () -> Void) { running.onSoftLimit(action) }
 }

@@ -2,6 +2,7 @@ public import Logging
 import NIOCore
 import NIOPosix
 public import ServiceLifecycle
+import Synchronization
 
 /// Runs tasks: takes them from the queues, calls the handler of their type and tells the broker the outcome.
 ///
@@ -13,17 +14,21 @@ public import ServiceLifecycle
 ///     let worker = Worker(configuration, queues: [Resize.queue], handlers: handlers)
 ///     try await ServiceGroup(services: [worker], gracefulShutdownSignals: [.sigterm], logger: logger).run()
 ///
-/// - A handler that throws fails the attempt; `TaskFailure` says more exactly what follows.
-/// - While a handler runs its lease is extended at every third of its length. When the lease is lost all the same, the
-///   handler's Swift task is cancelled and its outcome dropped: another worker may have the task.
+/// - A handler that throws fails the attempt; `TaskFailure` says more exactly what follows, and `RetryTable` when.
+/// - While a handler runs its lease is extended with every beat. When the lease is lost, the task cancelled or its hard
+///   limit past, the handler's Swift task is cancelled; one that does not end is left behind.
 /// - On a graceful shutdown, or when its own Swift task is cancelled, it takes nothing new, lets running handlers
 ///   finish for `WorkerOptions.grace`, then cancels them and gives their tasks back uncounted.
+/// - It rests and stops as `WORKER.QUIET` and `WORKER.STOP` tell it with the next beat.
+/// - It returns by itself when it is to be recycled; `exit` says why it returned. In a `ServiceGroup` that is the end
+///   of the group unless its configuration says otherwise.
 public final class Worker: Service {
     public let queues: [String]
     public let options: WorkerOptions
     let handlers: TaskHandlers
     let logger: Logger
     private let configuration: MartletConfiguration
+    private let pulse = Mutex(Pulse())
 
     /// - Parameter queues: 1–1,000 names; a queue need not exist yet.
     public init(
@@ -38,13 +43,14 @@ public final class Worker: Service {
         self.logger = logger
     }
 
-    /// Works until a graceful shutdown or cancellation, and the end of what runs then.
+    /// Works until a graceful shutdown, cancellation, the order to stop or its recycling, and the end of what runs.
     public func run() async throws {
-        let crew = Crew()
+        let crew = Crew(options)
         let grace = GracePeriod(crew: crew, length: options.grace)
+        pulse.withLock { $0.begin(crew) }
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                await work(crew)
+                await work(crew, grace)
             } onGracefulShutdown: {
                 grace.begin()
             }
@@ -52,26 +58,64 @@ public final class Worker: Service {
             grace.begin()
         }
         grace.end()
+        logger.info("worker ended", metadata: ["reason": "\(exit.map(String.init(describing:)) ?? "none")"])
     }
 
-    private func work(_ crew: Crew) async {
+    private func work(_ crew: Crew, _ grace: GracePeriod) async {
         let keeper = LeaseKeeper(link: makeLink(), logger: logger)
+        let heart = Heart(worker: self, crew: crew, grace: grace, link: keeper.link)
         let (strays, given) = AsyncStream.makeStream(of: Lease.self)
-        // Awaited below. Not a child: it has to give tasks back in a cancelled worker too.
+        // Both awaited below. No children: they have to extend leases and give tasks back in a cancelled worker too.
         let releasing = Task { for await lease in strays { await keeper.release(lease) } }
+        let beating = Task { await heart.run() }
         await withDiscardingTaskGroup { group in
             for number in 0..<max(options.slots, 1) {
                 let slot = Slot(
-                    number: number, worker: self, crew: crew, link: makeLink(), keeper: keeper, strays: given)
-                group.addTask { await slot.run() }
+                    number: number, worker: self, crew: crew, heart: heart, keeper: keeper, strays: given,
+                    link: makeLink())
+                group.addTask {
+                    var slot = slot
+                    await slot.run()
+                }
             }
         }
         given.finish()
         await releasing.value
+        await heart.stop()
         await keeper.link.close()
+        await beating.value
     }
 
-    private func makeLink() -> Link {
+    func makeLink() -> Link {
         Link(configuration, loop: MultiThreadedEventLoopGroup.singleton.next(), logger: logger)
+    }
+
+    func limits(for type: String) -> TimeLimits { handlers.limits(for: type) ?? options.limits }
+}
+
+// MARK: - How it is
+
+extension Worker {
+    /// What a worker knows about itself.
+    private struct Pulse {
+        var crew: Crew?
+        var lastBeat: ContinuousClock.Instant?
+
+        mutating func begin(_ crew: Crew) { self = Pulse(crew: crew) }
+    }
+
+    func noteBeat() { pulse.withLock { $0.lastBeat = .now } }
+
+    /// Why it returned, or is about to; `nil` before.
+    public var exit: WorkerExit? { pulse.withLock { $0.crew }?.exit }
+
+    /// What it is doing now.
+    public var health: WorkerHealth {
+        let (crew, lastBeat) = pulse.withLock { ($0.crew, $0.lastBeat) }
+        guard let crew else { return WorkerHealth(phase: .idle) }
+        let phase: WorkerHealth.Phase = crew.isStopping ? .stopping : crew.isQuiet ? .quiet : .running
+        return WorkerHealth(
+            phase: phase, busy: crew.running.count, stuckHandlers: crew.stuckHandlers,
+            sinceBeat: lastBeat.map { .now - $0 }, patience: options.beat * 3)
     }
 }

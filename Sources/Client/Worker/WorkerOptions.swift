@@ -12,6 +12,24 @@ public struct WorkerOptions: Sendable {
     public var name = WorkerOptions.defaultName()
     /// How long one RESERVE waits at the broker before it is asked anew.
     public var block: Duration = .seconds(60)
+    /// How often it tells the broker that it lives and hears what was cancelled; more often while it holds leases
+    /// shorter than three times this.
+    public var beat: Duration = .seconds(10)
+    /// Bounds of one attempt, unless its handler was registered with others.
+    public var limits = TimeLimits()
+    /// How long an interrupted handler may take to end; then its slot goes on without it.
+    public var patience: Duration = .seconds(5)
+    /// How many such left-behind handlers may run before the worker finishes, since only a new process gets rid of
+    /// them.
+    public var mostStuckHandlers = 8
+    /// After so many tasks the worker finishes. `nil`: never.
+    public var maxTasks: Int?
+    /// When its process holds more bytes after a task, the worker finishes. `nil`: never.
+    public var maxMemory: Int?
+    /// When a failed attempt is made again, by the kind of error; for kinds not in it the task's own back-off holds.
+    public var retries = RetryTable()
+    /// Keeps a handler's log lines with the task, where `TASK.LOGS` and the dashboard show them.
+    public var capturesLogs = true
 
     public init() {}
 

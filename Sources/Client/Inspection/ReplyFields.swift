@@ -32,6 +32,9 @@ struct ReplyFields {
         return count
     }
 
+    /// `nil` where the broker has none.
+    func number(_ name: String) -> Int? { optional(name)?.integer.flatMap { Int(exactly: $0) } }
+
     func flag(_ name: String) throws(MartletError) -> Bool {
         guard let flag = optional(name)?.boolean else { throw Self.wrong(name) }
         return flag
@@ -40,6 +43,15 @@ struct ReplyFields {
     func id(_ name: String) throws(MartletError) -> TaskID {
         guard let id = TaskID(try bytes(name)) else { throw Self.wrong(name) }
         return id
+    }
+
+    /// A map of texts, in either protocol's form; empty where the broker has none.
+    func texts(_ name: String) -> [String: String] {
+        var texts: [String: String] = [:]
+        for (key, value) in optional(name)?.pairs ?? [] {
+            if let key = key.text, let value = value.text { texts[key] = value }
+        }
+        return texts
     }
 
     func state(_ name: String) throws(MartletError) -> TaskState {
@@ -53,6 +65,17 @@ struct ReplyFields {
     }
 
     static func wrong(_ name: String) -> MartletError { .decoding("the reply has no valid '\(name)'") }
+}
+
+extension RESPValue {
+    /// The fields of a map, or of RESP2's flat array of fields and values; `nil` for the rest.
+    var pairs: [(RESPValue, RESPValue)]? {
+        switch self {
+        case .map(let fields): fields.map { ($0.key, $0.value) }
+        case .array(let flat): stride(from: 0, to: flat.count - 1, by: 2).map { (flat[$0], flat[$0 + 1]) }
+        default: nil
+        }
+    }
 }
 
 extension TaskDetails {
@@ -74,10 +97,14 @@ extension TaskDetails {
         endedAt = fields.optional("ended_at")?.integer
         lastError = fields.optional("last_error")?.text
         errorKind = fields.optional("error_kind")?.text
-        progress = fields.optional("progress")?.integer.flatMap { Int(exactly: $0) }
+        progress = fields.number("progress")
         note = fields.optional("note")?.text
+        isBeingCancelled = fields.optional("cancel")?.boolean ?? false
+        unique = fields.optional("unique")?.text
+        tags = (fields.optional("tags")?.elements ?? []).compactMap(\.text)
+        meta = fields.texts("meta")
         keepUntil = fields.optional("keep_until")?.integer
-        resultSize = fields.optional("result_size")?.integer.flatMap { Int(exactly: $0) }
+        resultSize = fields.number("result_size")
         payloadSize = try fields.count("payload_size")
         payload = fields.optional("payload")?.bytes
         history = nil

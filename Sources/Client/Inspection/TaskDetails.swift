@@ -24,6 +24,12 @@ public struct TaskDetails: Sendable {
     /// 0…100, as the handler last said.
     public var progress: Int?
     public var note: String?
+    /// Somebody cancelled it while it ran; it changes when its worker hears of it.
+    public var isBeingCancelled: Bool
+    /// The UNIQUE key it was added with.
+    public var unique: String?
+    public var tags: [String]
+    public var meta: [String: String]
     /// When the record will be removed.
     public var keepUntil: Timestamp?
     public var resultSize: Int?

@@ -1,0 +1,115 @@
+public import MartletProtocol
+
+// Queues.
+extension MartletClient {
+    /// A queue's counts; `refused` with NOQUEUE when there is none of that name.
+    public func queueInfo(_ name: String) async throws(MartletError) -> QueueDetails {
+        try QueueDetails(try await link.send(RESPCommand("QUEUE.INFO", .text(name))))
+    }
+
+    /// All queues.
+    public func queues() async throws(MartletError) -> [QueueDetails] {
+        var queues: [QueueDetails] = []
+        for queue in try await link.send(RESPCommand("QUEUE.LIST")).elements ?? [] {
+            queues.append(try QueueDetails(queue))
+        }
+        return queues
+    }
+
+    /// Sets options of a queue, which appears with that if there is none.
+    public func setQueue(_ name: String, _ options: QueueOption...) async throws(MartletError) {
+        var command = RESPCommand("QUEUE.SET", .text(name))
+        for option in options {
+            command.append(.text(option.name))
+            for value in option.values { command.append(.text(value)) }
+        }
+        _ = try await link.send(command.withNonce())
+    }
+
+    /// A queue's options, by their upper-case names.
+    public func queueOptions(_ name: String) async throws(MartletError) -> [String: String] {
+        var options: [String: String] = [:]
+        for (key, value) in try await link.send(RESPCommand("QUEUE.GET", .text(name))).pairs ?? [] {
+            guard let key = key.word else { throw .decoding("not a map of options") }
+            options[key] = value.word ?? value.elements.map { $0.compactMap(\.word).joined(separator: " ") }
+        }
+        return options
+    }
+
+    /// Holds a queue: its hand-outs, its adds, or both; for a time or until `resumeQueue`.
+    public func pauseQueue(
+        _ name: String, _ side: PausedSide = .out, for time: Duration? = nil
+    ) async throws(MartletError) {
+        var command = RESPCommand("QUEUE.PAUSE", .text(name), .text(side.rawValue))
+        if let time { command.append("FOR", .integer(time.wholeMilliseconds)) }
+        _ = try await link.send(command.withNonce())
+    }
+
+    /// Ends a pause.
+    public func resumeQueue(_ name: String) async throws(MartletError) {
+        _ = try await link.send(RESPCommand("QUEUE.RESUME", .text(name)).withNonce())
+    }
+
+    /// Removes all tasks of a queue that are in `state`; returns how many.
+    @discardableResult
+    public func purgeQueue(_ name: String, _ state: TaskState) async throws(MartletError) -> Int {
+        try Self.count(
+            try await link.send(RESPCommand("QUEUE.PURGE", .text(name), "STATE", .text(state.name)).withNonce()))
+    }
+
+    /// Removes a queue with all its tasks; `refused` with BADSTATE while some are active.
+    public func deleteQueue(_ name: String) async throws(MartletError) {
+        _ = try await link.send(RESPCommand("QUEUE.DEL", .text(name)).withNonce())
+    }
+}
+
+/// What a pause holds.
+public enum PausedSide: String, Sendable {
+    /// Adds are refused.
+    case `in` = "IN"
+    /// Nothing is handed out.
+    case out = "OUT"
+    case all = "ALL"
+}
+
+/// One option of a queue: a default for its tasks, or a bound.
+public struct QueueOption: Sendable, Hashable {
+    public var name: String
+    public var values: [String]
+
+    /// Any option of `QUEUE.SET`.
+    public init(_ name: String, _ values: String...) {
+        self.name = name
+        self.values = values
+    }
+
+    public static func priority(_ priority: Int) -> Self { Self("PRIORITY", "\(priority)") }
+    public static func retries(_ retries: Int) -> Self { Self("RETRIES", "\(retries)") }
+    public static func jitter(_ percent: Int) -> Self { Self("JITTER", "\(percent)") }
+    public static func lease(_ length: Milliseconds) -> Self { Self("LEASE", "\(length)") }
+    public static func timeout(_ length: Milliseconds) -> Self { Self("TIMEOUT", "\(length)") }
+    public static func timeToLive(_ length: Milliseconds) -> Self { Self("TTL", "\(length)") }
+    public static func keep(_ length: Milliseconds) -> Self { Self("KEEP", "\(length)") }
+    /// Most records of ended tasks; the oldest go first.
+    public static func keepMax(_ count: Int) -> Self { Self("KEEPMAX", "\(count)") }
+
+    public static func backoff(_ backoff: Backoff) -> Self {
+        var option = Self("BACKOFF")
+        switch backoff {
+        case .exponential(let base, let cap): option.values = ["EXPONENTIAL", "\(base)", "\(cap)"]
+        case .linear(let step, let cap): option.values = ["LINEAR", "\(step)", "\(cap)"]
+        case .fixed(let delay): option.values = ["FIXED", "\(delay)"]
+        case .list(let delays): option.values = ["LIST", "\(delays.count)"] + delays.map { "\($0)" }
+        }
+        return option
+    }
+}
+
+extension RESPCommand {
+    /// The same with a REQ of its own, so that it is done once however often it is sent.
+    func withNonce() -> RESPCommand {
+        var command = self
+        command.append("REQ", .text(Nonce.random()))
+        return command
+    }
+}

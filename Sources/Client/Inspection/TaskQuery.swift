@@ -1,0 +1,77 @@
+public import MartletProtocol
+
+/// Which tasks to list, and in which order (`TASK.LIST`).
+public struct TaskQuery: Sendable, Hashable {
+    /// A state, or every task whose last attempt failed: SCHEDULED after a failure, or a dead letter.
+    public enum StateFilter: Sendable, Hashable {
+        case state(TaskState)
+        case failed
+    }
+
+    /// By when a task was added, is due, or ended.
+    public enum Order: String, Sendable {
+        case added = "ADDED"
+        case run = "RUN"
+        case ended = "ENDED"
+    }
+
+    /// `nil`: all queues.
+    public var queue: String?
+    public var state: StateFilter?
+    public var type: String?
+    public var tag: String?
+    /// The kind of the last error.
+    public var kind: String?
+    public var worker: String?
+    public var group: String?
+    public var order: Order?
+    /// The newest first.
+    public var isReversed = false
+    /// Entries of one page.
+    public var pageSize = 100
+
+    public init(queue: String? = nil, state: TaskState? = nil) {
+        self.queue = queue
+        self.state = state.map { .state($0) }
+    }
+
+    func command(cursor: String) -> RESPCommand {
+        var command = RESPCommand("TASK.LIST", .text(queue ?? "*"))
+        switch state {
+        case .state(let state): command.append("STATE", .text(state.name))
+        case .failed: command.append("STATE", "FAILED")
+        case nil: break
+        }
+        let filters = [("TYPE", type), ("TAG", tag), ("KIND", kind), ("WORKER", worker), ("GROUP", group)]
+        for case (let name, let value?) in filters { command.append(name, .text(value)) }
+        if let order { command.append("BY", .text(order.rawValue)) }
+        if isReversed { command.append(.text("REV")) }
+        command.append("CURSOR", .text(cursor))
+        command.append("COUNT", .integer(Int64(max(pageSize, 1))))
+        return command
+    }
+}
+
+/// Which tasks an operation in the background is to go over (`TASK.BULK`, `DLQ.REPLAY`).
+public struct BulkFilter: Sendable, Hashable {
+    public var type: String?
+    public var tag: String?
+    public var kind: String?
+    /// Only tasks added so long ago, in milliseconds.
+    public var olderThan: Milliseconds?
+    /// At most so many.
+    public var most: Int?
+    /// At most so many a second.
+    public var rate: Int?
+
+    public init() {}
+
+    func append(to command: inout RESPCommand) {
+        for case (let name, let value?) in [("TYPE", type), ("TAG", tag), ("KIND", kind)] {
+            command.append(name, .text(value))
+        }
+        if let olderThan { command.append("OLDER", .integer(olderThan)) }
+        if let most { command.append("MAX", .integer(Int64(most))) }
+        if let rate { command.append("RATE", .integer(Int64(rate))) }
+    }
+}

@@ -1,0 +1,25 @@
+public import MartletProtocol
+
+// Labels as text.
+extension TaskOptions {
+    /// Adds labels to find the task by; each once.
+    public mutating func addTags(_ tags: String...) { self.tags += tags.map { Bytes($0.utf8) } }
+
+    /// Adds fields that travel with the task, in the order of their names. One that is there already is replaced.
+    public mutating func addMeta(_ fields: [String: String]) {
+        for (name, value) in fields.sorted(by: { $0.key < $1.key }) {
+            let field = MetaField(name: Bytes(name.utf8), value: Bytes(value.utf8))
+            meta.removeAll { $0.name == field.name }
+            meta.append(field)
+        }
+    }
+}
+
+extension UniqueKey {
+    /// - Parameters:
+    ///   - span: the longest the key is held.
+    ///   - until: what frees it before.
+    public init(_ key: String, for span: Duration? = nil, until: Until = .done) {
+        self.init(Bytes(key.utf8), span: span?.wholeMilliseconds, until: until)
+    }
+}
