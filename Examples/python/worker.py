@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Runs tasks from Martlet with plain redis-py, one at a time. SIGTERM lets the task in hand finish. A second
+connection sends WORKER.BEAT meanwhile: it extends the lease and brings what was cancelled."""
+
+import argparse
+import collections
+import json
+import os
+import signal
+import threading
+import uuid
+
+import redis
+
+from producer import as_map
+
+
+def word_count(payload, task, check):
+    for _ in range(payload.get("rounds", 1)):
+        check()  # raises when the task was cancelled or its lease is lost
+    return dict(collections.Counter(payload["text"].split()))
+
+
+def flaky(payload, task, check):
+    if task["attempt"] <= payload["failures"]:
+        raise ConnectionError(f"attempt {task['attempt']} was to fail")
+    return {"attempt": task["attempt"]}
+
+
+class Worker:
+    def __init__(self, given, handlers):
+        self.broker, self.beats = (redis.Redis(given.host, given.port, protocol=given.protocol) for _ in range(2))
+        self.queue, self.beat, self.handlers = given.queue, given.beat, handlers
+        self.name = f"python-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self.stopping, self.held, self.given_up = threading.Event(), None, None
+
+    def keep_beating(self):
+        while not threading.Event().wait(self.beat):
+            extend = ("EXTEND", 1, *held) if (held := self.held) else ()
+            orders = as_map(self.beats.execute_command("WORKER.BEAT", self.name, *extend))
+            if held and held[0] in orders["cancel"] + orders["lost"]:
+                self.given_up = held
+            if orders["state"] == b"stop":
+                self.stopping.set()
+
+    def run(self):
+        self.beats.execute_command("WORKER.HELLO", self.name, "PID", os.getpid(), "SLOTS", 1, "QUEUES", 1, self.queue)
+        threading.Thread(target=self.keep_beating, daemon=True).start()
+        while not self.stopping.is_set():
+            # redis-py gives up on 5 silent seconds; in RESP2 there are no signs of life, so BLOCK has to be shorter.
+            command = ("TASK.RESERVE", 1, self.queue, "BLOCK", 1000, "WORKER", self.name, "REQ", uuid.uuid4().hex)
+            for task in self.broker.execute_command(*command) or []:
+                self.work(as_map(task))
+
+    def check(self):
+        if self.given_up == self.held:
+            raise InterruptedError("cancelled")
+
+    def work(self, task):
+        self.held = (task["id"], task["token"])
+        try:
+            result = self.handlers[task["type"].decode()](json.loads(task["payload"]), task, self.check)
+            answer = "TASK.ACK", *self.held, "RESULT", json.dumps(result)
+        except Exception as error:
+            answer = "TASK.FAIL", *self.held, str(error) or "failed", "KIND", type(error).__name__
+        try:
+            self.broker.execute_command(*answer, "REQ", uuid.uuid4().hex)
+        except redis.ResponseError as error:  # LEASELOST: another worker has it by now
+            print(f"{task['id'].decode()}: {error}", flush=True)
+        self.held = None
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Runs tasks from Martlet.")
+    for name, default in ("host", "127.0.0.1"), ("port", 7379), ("protocol", 3), ("queue", "python"), ("beat", 10.0):
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    worker = Worker(parser.parse_args(), {"word_count": word_count, "flaky": flaky})
+    signal.signal(signal.SIGTERM, lambda *_: worker.stopping.set())
+    worker.run()
