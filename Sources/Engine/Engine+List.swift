@@ -140,7 +140,7 @@ extension Engine {
         let number = page.queue.map { Int($0) - 1 }
         for index in number.map({ $0..<$0 + 1 }) ?? queues.indices {
             let ours = self.sources(page.request, queues[index])
-            expected += candidates(queues[index], states) + Int64(ours.count)
+            expected += candidates(page.request, queues[index]) + Int64(ours.count)
             guard expected <= limit else { return nil }
             sources += ours
         }
@@ -152,8 +152,10 @@ extension Engine {
         return found.sorted()
     }
 
-    private func candidates(_ queue: QueueState, _ states: [TaskState]) -> Int64 {
-        states.filter { $0 != .active }.reduce(0) { $0 + queue[$1] }
+    /// How many entries of a queue are to be expected, as far as the counters know.
+    private func candidates(_ request: ListRequest, _ queue: QueueState) -> Int64 {
+        if request.state == .failed { return queue.retryDepth + queue[.dead] }
+        return request.states.filter { $0 != .active }.reduce(0) { $0 + queue[$1] }
     }
 
     private func gather<A>(

@@ -37,7 +37,7 @@ extension Generator {
         list.tag = random.pick([nil, nil, nil] + Self.tags)
         list.isReversed = random.chance(50)
         list.count = random.pick([1, 2, 3, 7, 1_000])
-        list.bounds.gathered = random.pick([0, 5, 8_000])
+        list.bounds.gathered = random.pick([0, 5, 4_000])
         list.bounds.examined = random.pick([1, 3, 2_000])
         list.bounds.bytes = random.pick([1, 4_000, 1 << 20])
         guard withStates else { return list }
