@@ -12,6 +12,7 @@ extension Engine {
         if let refusal = request.refusal { return .refused(refusal) }
         let queue = request.queue.map { queueNumbers[$0] }
         let type = request.type.map { types.number($0) }
+        if request.states.isEmpty { return .list(next: nil, tasks: []) }
         // What nobody ever named lists as empty.
         if case .some(.none) = queue { return .list(next: nil, tasks: []) }
         if case .some(.none) = type { return .list(next: nil, tasks: []) }

@@ -53,8 +53,12 @@ struct ListPage {
 }
 
 extension ListRequest {
-    /// The states of the tasks it can tell.
+    /// The states of the tasks it can tell: a worker is named with what it holds and what it completed.
     var states: [TaskState] {
+        worker == nil ? orderedStates : orderedStates.filter { $0 == .active || $0 == .completed }
+    }
+
+    private var orderedStates: [TaskState] {
         let states: [TaskState] =
             switch state {
             case nil: TaskState.allCases
@@ -70,7 +74,7 @@ extension ListRequest {
 
     /// An order that has no place for a task in the state asked for.
     var refusal: CommandError? {
-        guard case .state(let state) = self.state, states.isEmpty else { return nil }
+        guard case .state(let state) = self.state, orderedStates.isEmpty else { return nil }
         let advice =
             order == .run ? "BY RUN lists the tasks that wait" : "BY ENDED lists the tasks that have ended"
         return CommandError(.error, "\(advice), and \(state.name) is not among them; leave BY out")
