@@ -31,6 +31,12 @@ public enum Answer: Sendable {
     case beat(BeatAnswer)
     case worker(WorkerView)
     case workers([WorkerView])
+    case queueOptions(QueueOptions)
+    /// The number of an operation that was started.
+    case operation(UInt64)
+    case operations([OperationView])
+    /// A page of them, and where the next one begins; 0: there is none.
+    case deadKinds([DeadKind], next: UInt64)
 }
 
 public struct AddedTask: Hashable, Sendable {

@@ -148,7 +148,7 @@ struct Census {
                     findings.append("task \(timer.sequence) has a due timer but does not wait for it")
                 }
             case .timeToLive:
-                if tasks[timer.sequence]?.expiresAt != timer.at || ended[timer.sequence] != nil {
+                if expiry(of: timer.sequence) != timer.at || ended[timer.sequence] != nil {
                     findings.append("task \(timer.sequence) has a wrong time-to-live timer")
                 }
             case .retention:
@@ -157,9 +157,17 @@ struct Census {
                 }
             // Held against the keys, not against the tasks: see `uniqueDisagreements`.
             case .unique: break
+            // Held against the queues' own state, not against the tasks.
+            case .resume, .surplus: break
             }
         }
         return findings
+    }
+
+    /// When a time to live ends: a retry restarts it.
+    private func expiry(of sequence: UInt64) -> Timestamp? {
+        if let state = states[.waiting]?[sequence] ?? states[.active]?[sequence] { return state.expiresAt }
+        return tasks[sequence]?.expiresAt
     }
 
     private func endedDisagreements() -> [String] {

@@ -10,6 +10,7 @@ extension Engine {
         case .answer(let answer): return render(answer, one: true)
         case .unknown: break
         }
+        if let refusal = refusal(ofAddingTo: request.queue, now) { return .refused(refusal) }
         if let refusal = refusal(of: request.payload) ?? refusal(of: request.options, now) { return .refused(refusal) }
         if let refusal = refusal(of: request.unique, now) { return .refused(refusal) }
         if let existing = try resolve(request, now, transaction) { return existing }
@@ -30,7 +31,9 @@ extension Engine {
         case .answer(let answer): return render(answer)
         case .unknown: break
         }
-        if let refusal = refusal(of: request.options, now) { return .refused(refusal) }
+        if let refusal = refusal(ofAddingTo: request.queue, now) ?? refusal(of: request.options, now) {
+            return .refused(refusal)
+        }
         for item in request.items { if let refusal = refusal(of: item.payload) { return .refused(refusal) } }
         let queue = try queueNumber(request.queue, transaction)
         var rows: [RememberedAnswer.AddedRow] = []
@@ -91,15 +94,16 @@ extension Engine {
             case .at(let at): max(now, at)
             case .after(let delay): now + delay
             }
-        let priority = options.priority ?? Limits.defaultPriority
+        let defaults = queues[Int(queue) - 1].options.task
+        let priority = options.priority ?? defaults.priority ?? Limits.defaultPriority
         var task = TaskRecord(queue: queue, type: type, priority: priority, created: now, runAt: runAt)
-        if let retries = options.retries { task.retries = retries }
-        if let backoff = options.backoff { task.backoff = backoff }
-        if let jitter = options.jitter { task.jitter = jitter }
-        if let lease = options.lease { task.lease = lease }
-        if let keep = options.keep { task.keep = keep }
-        task.timeout = options.timeout
-        task.timeToLive = options.timeToLive
+        if let retries = options.retries ?? defaults.retries { task.retries = retries }
+        if let backoff = options.backoff ?? defaults.backoff { task.backoff = backoff }
+        if let jitter = options.jitter ?? defaults.jitter { task.jitter = jitter }
+        if let lease = options.lease ?? defaults.lease { task.lease = lease }
+        if let keep = options.keep ?? defaults.keep { task.keep = keep }
+        task.timeout = options.timeout ?? defaults.timeout
+        task.timeToLive = options.timeToLive ?? defaults.timeToLive
         task.tags = options.tags
         task.meta = options.meta
         return task

@@ -49,6 +49,8 @@ extension Engine {
         case .timeToLive: try expire(timer.sequence, at: timer.at, now, transaction)
         case .retention: try removeEnded(timer.sequence, transaction)
         case .unique: try freeUniqueKey(timer.hash, in: timer.queue, of: timer.sequence, transaction)
+        case .resume: try endPause(timer.queue, at: timer.at, transaction)
+        case .surplus: try removeSurplus(timer.queue, limit: 1, timer.at, transaction)
         }
     }
 
@@ -86,7 +88,7 @@ extension Engine {
         if let lease = leases[sequence], lease.deadline <= now { try endLease(sequence, now, transaction) }
         guard leases[sequence] == nil, timerBound <= now else { return }
         // What ends here may have been kept long enough, too.
-        if let at = try task(sequence, transaction)?.expiresAt, at <= now {
+        if let task = try task(sequence, transaction), let at = try expiry(of: sequence, task, transaction), at <= now {
             try expire(sequence, at: at, now, transaction)
         }
         if let keepUntil = try state(sequence, .ended, transaction)?.keepUntil, keepUntil <= now {

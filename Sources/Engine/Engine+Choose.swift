@@ -34,6 +34,7 @@ extension Engine {
     private mutating func candidate(
         _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
+        guard queues[Int(queue) - 1].pause.handingOut <= now else { return nil }
         var priority = 10
         while priority >= 1 {
             let fresh = try head(queue, .init(priority: priority, lane: .fresh), now, transaction)
@@ -60,9 +61,11 @@ extension Engine {
     ) throws(StorageError) -> Bool {
         var any = false
         for head in heads {
-            guard let expiresAt = try task(head.key.sequence, transaction)?.expiresAt, expiresAt <= now else {
-                continue
-            }
+            let hasState = head.flags & WaitingKey.Flag.state != 0
+            guard let task = try task(head.key.sequence, transaction),
+                let expiresAt = try expiry(of: head.key.sequence, task, hasState: hasState, transaction),
+                expiresAt <= now
+            else { continue }
             try expireWaiting(head.key, head.flags, at: expiresAt, now, transaction)
             any = true
         }

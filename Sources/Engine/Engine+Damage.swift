@@ -39,6 +39,15 @@ extension Engine {
         damaged = (damaged.count + 1, broker.id(key.sequence).description)
     }
 
+    /// The same for an ended task.
+    mutating func putAside(_ key: EndedKey, _ transaction: borrowing Transaction<Writing>) throws(StorageError) {
+        try transaction.delete(Tables.ended, key.bytes)
+        change(key.queue) { $0.count(key.state, -1) }
+        try transaction.quarantine(Tables.tasks, taskKey(key.sequence), in: Tables.quarantine)
+        try transaction.quarantine(Tables.states, Phase.ended.key(key.sequence), in: Tables.quarantine)
+        damaged = (damaged.count + 1, broker.id(key.sequence).description)
+    }
+
     /// Why there is no record of a task: it was put aside, or there is no such task.
     func missing<A>(
         _ sequence: UInt64, _ id: TaskID?, _ transaction: borrowing Transaction<A>

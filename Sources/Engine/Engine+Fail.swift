@@ -41,14 +41,20 @@ extension Engine {
     private func failed(
         _ sequence: UInt64?, by token: Int64, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> FailedAttempt? {
-        guard let sequence else { return nil }
-        var found: FailedAttempt?
+        guard let sequence, let row = try row(.fail, of: sequence, by: token, transaction) else { return nil }
+        return FailedAttempt(
+            state: row.to, attempt: row.attempt, retriesLeft: row.retriesLeft, runAt: row.to.isEnded ? nil : row.runAt)
+    }
+
+    /// The row of the move that a token made.
+    func row(
+        _ reason: MoveReason, of sequence: UInt64, by token: Int64, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> HistoryRow? {
+        var found: HistoryRow?
         try transaction.scanRecords(Tables.history, from: taskKey(sequence), prefix: taskKey(sequence)) { _, record in
             let row = HistoryRow(from: &record)
-            guard row.token == token, row.reason == .fail else { return true }
-            found = FailedAttempt(
-                state: row.to, attempt: row.attempt, retriesLeft: row.retriesLeft,
-                runAt: row.to.isEnded ? nil : row.runAt)
+            guard row.token == token, row.reason == reason else { return true }
+            found = row
             return false
         }
         return found

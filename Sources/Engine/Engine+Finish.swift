@@ -19,7 +19,7 @@ extension Engine {
             if lease.token == token { return .held(sequence) }
             return .lost(sequence, Self.leaseLost(id, token, "a later hand-out holds it"))
         }
-        guard try transaction.contains(Tables.tasks, taskKey(sequence)) else {
+        guard try isKnown(sequence, transaction) else {
             return .lost(nil, try missing(sequence, id, transaction))
         }
         return .lost(sequence, Self.leaseLost(id, token, "it is not leased"))
@@ -100,8 +100,7 @@ extension Engine {
         switch try hold(id, token, now, transaction) {
         case .held(let held): sequence = held
         case .lost(let known, let refusal):
-            guard let known, let ended = try state(known, .ended, transaction) else { return refusal }
-            return ended.state == .completed && ended.token == token ? nil : refusal
+            return try wasAcknowledged(known, by: token, transaction) ? nil : refusal
         }
         guard var state = try takeActive(sequence, transaction) else { return unknownTask(id) }
         state.state = count(state.queue, .active, .acknowledge)
@@ -118,6 +117,17 @@ extension Engine {
         }
         try end(sequence, state, at: now, transaction)
         return nil
+    }
+
+    /// Whether this token completed the task, be it that it was retried since.
+    private func wasAcknowledged(
+        _ sequence: UInt64?, by token: Int64, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        guard let sequence else { return false }
+        if let ended = try state(sequence, .ended, transaction), ended.state == .completed, ended.token == token {
+            return true
+        }
+        return try row(.acknowledge, of: sequence, by: token, transaction) != nil
     }
 
     mutating func release(

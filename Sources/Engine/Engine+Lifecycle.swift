@@ -54,9 +54,10 @@ extension Engine {
         try transaction.put(Tables.states, Phase.ended.key(sequence)) { ended.write(to: &$0) }
         let key = EndedKey(queue: ended.queue, state: ended.state, at: now, sequence: sequence)
         try transaction.put(Tables.ended, key.bytes, flags: 0)
+        if ended.state == .dead { try countKind(of: ended, 1, at: now, transaction) }
         try setTimer(ended.keepUntil, .retention, sequence, ended.queue, transaction)
         tellWatchers(of: sequence)
-        try removeSurplus(ended.queue, transaction)
+        try removeSurplus(ended.queue, limit: 1, now, transaction)
     }
 
     /// Everything that is stored of a task goes, but for what `states`, `ended` and `timers` hold.
@@ -84,30 +85,9 @@ extension Engine {
     ) throws(StorageError) {
         let key = Phase.ended.key(sequence)
         guard let state = try transaction.take(Tables.states, key, { StateRecord(from: &$0) }) else { return }
-        let entry = EndedKey(queue: state.queue, state: state.state, at: state.endedAt ?? 0, sequence: sequence)
-        try transaction.delete(Tables.ended, entry.bytes)
-        if let at = state.keepUntil {
-            let timer = TimerKey(at: at, kind: .retention, sequence: sequence, queue: state.queue)
-            try transaction.delete(Tables.timers, timer.bytes)
-        }
+        try leaveEnded(sequence, state, transaction)
         change(state.queue) { $0.count(state.state, -1) }
         try remove(sequence, state, transaction)
-    }
-
-    /// Past KEEPMAX the oldest ended task of the queue goes.
-    private mutating func removeSurplus(
-        _ queue: UInt32, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) {
-        guard self.queue(queue).kept > Limits.keepMax else { return }
-        var oldest: EndedKey?
-        for state in [TaskState.completed, .cancelled, .expired] where self.queue(queue)[state] > 0 {
-            let prefix = EndedKey.prefix(queue: queue, state: state)
-            guard let first = try transaction.first(Tables.ended, from: prefix, prefix: prefix),
-                let key = EndedKey(first.key)
-            else { continue }
-            if oldest.map({ (key.at, key.sequence) < ($0.at, $0.sequence) }) ?? true { oldest = key }
-        }
-        if let oldest { try removeEnded(oldest.sequence, transaction) }
     }
 
     /// Writes a history row; past the window of the first and the newest ones, the oldest of the newest goes.

@@ -119,7 +119,7 @@ extension Engine {
     ) throws(StorageError) {
         page.examine()
         do throws(StorageError) {
-            guard let task = try task(sequence, transaction), page.admits(task) else { return }
+            guard let task = try task(sequence, transaction), !isGone(task.queue), page.admits(task) else { return }
             let phase: Phase? = leases[sequence] == nil ? nil : .active
             page.offer(try view(broker.id(sequence), task, phase, now, transaction))
         } catch {

@@ -19,6 +19,7 @@ extension Engine {
         try loadLeases(transaction)
         try loadWorkers(transaction)
         try loadNonces(transaction)
+        try loadOperations(transaction)
     }
 
     private mutating func loadQueues(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
@@ -29,7 +30,7 @@ extension Engine {
             return true
         }
         queues = loaded
-        for queue in queues { queueNumbers[queue.name] = queue.id }
+        for queue in queues where !queue.name.isEmpty { queueNumbers[queue.name] = queue.id }
     }
 
     private mutating func loadTypes(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
@@ -70,6 +71,18 @@ extension Engine {
             return true
         }
         for worker in loaded { workers[worker.name] = worker }
+    }
+
+    private mutating func loadOperations(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+        var loaded: [BulkOperation] = []
+        try transaction.scanRecords(Tables.operations, from: KeyBytes(), prefix: KeyBytes()) { key, record in
+            var reader = key.reader
+            loaded.append(BulkOperation(number: reader.next(), from: &record))
+            return true
+        }
+        for operation in loaded { operations[operation.number] = operation }
+        let dying = Set(loaded.filter { $0.verb == .remove && !$0.state.isOver }.map(\.queue))
+        freeQueues = queues.filter { $0.name.isEmpty && !dying.contains($0.id) }.map(\.id)
     }
 
     private mutating func loadNonces(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {

@@ -128,7 +128,7 @@ extension Engine {
         _ request: LogsRequest, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Answer {
         guard let id = request.id, let sequence = sequence(id) else { return .refused(unknownTask(request.id)) }
-        guard try transaction.contains(Tables.tasks, taskKey(sequence)) else {
+        guard try isKnown(sequence, transaction) else {
             return .refused(try missing(sequence, id, transaction))
         }
         var found: [TaskLogLine] = []

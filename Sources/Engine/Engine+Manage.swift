@@ -40,7 +40,7 @@ extension Engine {
         do throws(StorageError) {
             try settle(sequence, now, transaction)
             if leases[sequence] != nil { return .active }
-            guard let task = try task(sequence, transaction) else {
+            guard let task = try task(sequence, transaction), !isGone(task.queue) else {
                 return .nowhere(try missing(sequence, id, transaction))
             }
             if let ended = try state(sequence, .ended, transaction) { return .ended(ended.state) }
@@ -136,14 +136,7 @@ extension Engine {
         case .nowhere, .active: return false
         case .ended:
             if let id { try removeEnded(id.sequence, transaction) }
-        case .waiting(let key, let flags, let task):
-            let state = try leaveWaiting(key, flags, task, transaction)
-            change(key.queue) { $0.count(state.state, -1) }
-            if let expiresAt = state.expiresAt {
-                let timer = TimerKey(at: expiresAt, kind: .timeToLive, sequence: key.sequence, queue: key.queue)
-                try transaction.delete(Tables.timers, timer.bytes)
-            }
-            try remove(key.sequence, state, transaction)
+        case .waiting(let key, let flags, _): try removeWaiting(key, flags, transaction)
         }
         return true
     }

@@ -7,11 +7,24 @@ extension Engine {
         _ name: Bytes, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> UInt32 {
         if let number = queueNumbers[name] { return number }
+        if let number = freeQueues.popLast() {
+            replaceQueue(number, name: name)
+            queueNumbers[name] = number
+            return number
+        }
         let number = UInt32(queues.count + 1)
         queues.append(QueueState(id: number, name: name))
         queueNumbers[name] = number
         change(number) { _ in }
         return number
+    }
+
+    /// A queue's number stands for another, new one; without a name: for none.
+    mutating func replaceQueue(_ number: UInt32, name: Bytes) {
+        change(number) {
+            $0 = QueueState(id: number, name: name)
+            $0.isChanged = true
+        }
     }
 
     /// The number of a type, which is given one if it has none.

@@ -13,17 +13,21 @@ extension Engine {
         case .result(let id): return try result(id, transaction)
         case .queueInfo(let name):
             guard let number = queueNumbers[name] else {
-                let shown = String(decoding: name, as: UTF8.self)
-                return .refused(CommandError(.noQueue, "no queue '\(shown)'; a queue appears with its first task"))
+                return .refused(Self.unknownQueue(name))
             }
             return .queue(try view(of: queue(number), now, transaction))
+        case .queueOptions(let name):
+            guard let number = queueNumbers[name] else { return .refused(Self.unknownQueue(name)) }
+            return .queueOptions(queue(number).options)
         case .queueList:
             var views: [QueueView] = []
-            for queue in queues { views.append(try view(of: queue, now, transaction)) }
+            for queue in queues where !queue.name.isEmpty { views.append(try view(of: queue, now, transaction)) }
             return .queues(views)
         case .logs(let request): return try logs(request, transaction)
         case .workerList: return .workers(workerViews(now))
         case .workerInfo(let name): return workerView(name, now)
+        case .operations: return .operations(operations.ordered.map(OperationView.init))
+        case .deadKinds(let request): return try deadKinds(request, transaction)
         default: preconditionFailure("this operation changes something; use apply")
         }
     }
@@ -41,7 +45,7 @@ extension Engine {
     ) throws(StorageError) -> Answer {
         guard let id = request.id, let sequence = sequence(id) else { return .refused(unknownTask(request.id)) }
         do throws(StorageError) {
-            guard let task = try task(sequence, transaction) else {
+            guard let task = try task(sequence, transaction), !isGone(task.queue) else {
                 return .refused(try missing(sequence, id, transaction))
             }
             let phase: Phase? = leases[sequence] == nil ? nil : .active
@@ -82,8 +86,8 @@ extension Engine {
     private func result<A>(_ id: TaskID?, _ transaction: borrowing Transaction<A>) throws(StorageError) -> Answer {
         guard let id, let sequence = sequence(id) else { return .refused(unknownTask(id)) }
         do throws(StorageError) {
-            guard let ended = try state(sequence, .ended, transaction) else {
-                guard try transaction.contains(Tables.tasks, taskKey(sequence)) else {
+            guard let ended = try state(sequence, .ended, transaction), !isGone(ended.queue) else {
+                guard let task = try task(sequence, transaction), !isGone(task.queue) else {
                     return .refused(try missing(sequence, id, transaction))
                 }
                 return .refused(CommandError(.badState, "task \(id) has not ended; ask again when it has"))
@@ -106,7 +110,8 @@ extension Engine {
             name: queue.name, pending: queue[.pending], scheduled: queue[.scheduled], active: queue[.active],
             blocked: queue[.blocked], dead: queue[.dead], completed: queue[.completed], cancelled: queue[.cancelled],
             expired: queue[.expired], totalAdded: queue.totalAdded, totalCompleted: queue.totalCompleted,
-            totalFailed: queue.totalFailed, oldest: try oldestDue(queue, now, transaction), paused: false,
+            totalFailed: queue.totalFailed, oldest: try oldestDue(queue, now, transaction),
+            paused: queue.pause.holds(at: now),
             draining: false, retryShare: queue.retryShare, workers: workers.count, lagging: isBehind(at: now))
     }
 

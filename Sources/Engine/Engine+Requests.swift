@@ -60,6 +60,7 @@ extension Engine {
         case .touched(let deadline, let cancel): .touched(deadline: deadline, cancel: cancel)
         case .state(let state): .state(state)
         case .count(let count): .count(count)
+        case .operation(let number): .operation(number)
         }
     }
 

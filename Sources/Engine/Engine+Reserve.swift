@@ -80,7 +80,8 @@ extension Engine {
     ) throws(StorageError) -> HandOut? {
         let sequence = candidate.key.sequence
         guard let (task, payload) = try readable(candidate, transaction) else { return nil }
-        if let expiresAt = task.expiresAt, expiresAt <= now {
+        let hasState = candidate.flags & WaitingKey.Flag.state != 0
+        if let expiresAt = try expiry(of: sequence, task, hasState: hasState, transaction), expiresAt <= now {
             try expireWaiting(candidate.key, candidate.flags, at: expiresAt, now, transaction)
             return nil
         }

@@ -94,6 +94,26 @@ extension Engine {
         try store(bucket, hash, in: queue, transaction)
     }
 
+    /// Removes holds of a whole queue, at most so many keys; `true`: none is left.
+    func freeUniqueKeys(
+        of queue: UInt32, most: Int, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        var hashes: [UInt64] = []
+        try transaction.scan(Tables.unique, from: queueKey(queue), prefix: queueKey(queue)) {
+            (key, _) throws(StorageError) -> Bool in
+            var reader = key.reader
+            _ = reader.next(UInt32.self)
+            hashes.append(reader.next())
+            return hashes.count <= most
+        }
+        for hash in hashes.prefix(most) {
+            for hold in try uniqueBucket(hash, in: queue, transaction).holds {
+                try freeUniqueKey(hash, in: queue, of: hold.sequence, transaction)
+            }
+        }
+        return hashes.count <= most
+    }
+
     private mutating func hold(
         _ unique: UniqueKey, for sequence: UInt64, in queue: UInt32, until: Timestamp?,
         _ transaction: borrowing Transaction<Writing>

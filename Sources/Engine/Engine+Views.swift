@@ -85,7 +85,7 @@ extension Engine {
     }
 
     /// The names of all queues, in the order in which they appeared.
-    public var queueNames: [Bytes] { queues.map(\.name) }
+    public var queueNames: [Bytes] { queues.map(\.name).filter { !$0.isEmpty } }
 
     /// How many tasks of a queue are in a state now; `nil`: no such queue. Kept, never counted.
     public func count(of state: TaskState, queue: Bytes) -> Int64? {

@@ -26,7 +26,7 @@ extension Engine {
         _ sequence: UInt64, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Bool {
         if leases[sequence] != nil { return true }
-        guard try transaction.contains(Tables.tasks, taskKey(sequence)) else { return false }
+        guard try isKnown(sequence, transaction) else { return false }
         return try !transaction.contains(Tables.states, Phase.ended.key(sequence))
     }
 

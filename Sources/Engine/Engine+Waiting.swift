@@ -13,6 +13,8 @@ extension Engine {
     ) throws(StorageError) {
         for caller in displaced { deliver(caller, .handedOut([])) }
         displaced.removeAll()
+        for (caller, answer) in finishedOperations { deliver(caller, answer) }
+        finishedOperations.removeAll()
         while !room.isEmpty, let (queue, caller) = firstToServe() {
             guard let waiter = room[caller] else { return }
             let tasks = try handOut(waiter.request, now, transaction)
@@ -54,10 +56,11 @@ extension Engine {
     public mutating func forget(caller: CallerID) {
         room.remove(caller)
         watchers.remove(caller)
+        forgetOperation(caller)
     }
 
-    /// The callers that wait for a task to do, in the order in which they came.
-    public var waitingCallers: [CallerID] { room.callers }
+    /// The callers that wait for a task to do, in the order in which they came, and those that wait for an operation.
+    public var waitingCallers: [CallerID] { room.callers + operationCallers }
 
     /// The callers that wait for the end of tasks, in the order in which they came.
     public var watchingCallers: [CallerID] { watchers.callers }

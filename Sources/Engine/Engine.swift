@@ -11,6 +11,13 @@ public struct Engine {
     /// By queue number − 1.
     var queues: [QueueState] = []
     var queueNumbers: [Bytes: UInt32] = [:]
+    /// Numbers of queues that were deleted, for new ones.
+    var freeQueues: [UInt32] = []
+    var operations = Operations()
+    /// Who waited for an operation that is over now.
+    var finishedOperations: [(caller: CallerID, answer: Answer)] = []
+    /// How many tasks a slice of an operation changes: small, so that others hardly wait.
+    public var operationSlice = 100
     var types = Names()
     var leases = Leases()
     var room = WaitingRoom()
@@ -55,7 +62,6 @@ public struct Engine {
             try lookUp(request.id, operation, now, transaction)
         case .result(let id):
             try lookUp(id, operation, now, transaction)
-        case .list, .queueInfo, .queueList: try answer(operation, now: now, in: transaction)
         case .log(let request): try log(request, now, transaction)
         case .logs(let request): try lookUp(request.id, operation, now, transaction)
         case .wait(let request): try wait(request, now, transaction)
@@ -63,6 +69,15 @@ public struct Engine {
         case .beat(let request): try beat(request, now, transaction)
         case .order(let request): try order(request, now, transaction)
         case .workerList, .workerInfo: try lookAtWorkers(operation, now, transaction)
+        case .queueSet(let request): try set(request, now, transaction)
+        case .queuePause(let request): try pause(request, now, transaction)
+        case .queueResume(let request): try resume(request, now, transaction)
+        case .queueDelete(let request): try deleteQueue(request, now, transaction)
+        case .bulk(let request): try start(request, now, transaction)
+        case .stopOperation(let request): try stop(request, now, transaction)
+        case .retry(let request): try retry(request, now, transaction)
+        case .list, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations:
+            try answer(operation, now: now, in: transaction)
         }
     }
 }

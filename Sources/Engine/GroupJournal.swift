@@ -14,6 +14,8 @@ struct GroupJournal {
         indirect case worker(Bytes, WorkerRecord?)
         /// How it stood; `nil`: it did not wait.
         indirect case watcher(CallerID, Watcher?)
+        /// An operation on many tasks, as it was; `nil`: it was not there.
+        case operation(UInt64, BulkOperation?)
     }
 
     var changes: [Change] = []
@@ -24,6 +26,7 @@ struct GroupJournal {
     var broker: BrokerRecord?
     var timerBound: Timestamp?
     var random: SplitMix64?
+    var freeQueues: [UInt32] = []
 }
 
 extension Engine {
@@ -33,6 +36,7 @@ extension Engine {
         journal.timerBound = timerBound
         journal.random = random
         journal.queueCount = queues.count
+        journal.freeQueues = freeQueues
     }
 
     /// A queue, to be changed: the way it was is kept, and it is stored when the group closes.
@@ -88,11 +92,11 @@ extension Engine {
             case .workerCounted(let name, let what, let change): _ = workers.count(name, what, -change)
             case .worker(let name, let before): workers[name] = before
             case .watcher(let caller, let before): before.map { watchers.insert($0) } ?? watchers.remove(caller)
+            case .operation(let number, let before): operations[number] = before
             }
         }
-        for (number, before) in journal.queues where number <= journal.queueCount { queues[Int(number) - 1] = before }
-        for queue in queues[journal.queueCount...] { queueNumbers[queue.name] = nil }
-        queues.removeLast(queues.count - journal.queueCount)
+        rollBackQueues()
+        finishedOperations.removeAll()
         if let before = journal.broker { broker = before }
         if let before = journal.timerBound { timerBound = before }
         if let before = journal.random { random = before }
@@ -100,6 +104,16 @@ extension Engine {
         displaced.removeAll()
         nonces.dropOpenGroup()
         clearJournal()
+    }
+
+    private mutating func rollBackQueues() {
+        for (number, _) in journal.queues { queueNumbers[queues[Int(number) - 1].name] = nil }
+        for (number, before) in journal.queues where number <= journal.queueCount {
+            queues[Int(number) - 1] = before
+            if !before.name.isEmpty { queueNumbers[before.name] = number }
+        }
+        queues.removeLast(queues.count - journal.queueCount)
+        freeQueues = journal.freeQueues
     }
 
     private mutating func clearJournal() {

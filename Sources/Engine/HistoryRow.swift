@@ -10,6 +10,9 @@ enum MoveReason: UInt8 {
     case timeToLive = 5
     case cancel = 6
     case move = 7
+    case retry = 8
+    /// Of a task that was retried after it had completed.
+    case acknowledge = 9
 
     var name: String {
         switch self {
@@ -20,6 +23,8 @@ enum MoveReason: UInt8 {
         case .timeToLive: "ttl"
         case .cancel: "cancel"
         case .move: "move"
+        case .retry: "retry"
+        case .acknowledge: "ack"
         }
     }
 

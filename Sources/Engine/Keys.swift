@@ -89,6 +89,10 @@ struct TimerKey {
         case retention = 3
         /// A UNIQUE key is free again.
         case unique = 4
+        /// A queue's pause ends.
+        case resume = 5
+        /// An ended task past KEEPMAX goes.
+        case surplus = 6
     }
 
     var at: Timestamp

@@ -17,6 +17,16 @@ public enum Operation: Sendable {
     case list(ListRequest)
     case result(TaskID?)
     case queueInfo(Bytes)
+    case queueOptions(Bytes)
+    case queueSet(QueueSetRequest)
+    case queuePause(QueuePauseRequest)
+    case queueResume(QueueRequest)
+    case queueDelete(QueueRequest)
+    case retry(RetryRequest)
+    case bulk(BulkRequest)
+    case operations
+    case stopOperation(StopOperationRequest)
+    case deadKinds(DeadKindsRequest)
     case queueList
     case log(LogRequest)
     case logs(LogsRequest)

@@ -4,7 +4,11 @@ import MartletStorage
 /// What the broker knows of a queue without looking at its tasks. Kept in memory, stored once a group.
 struct QueueState {
     let id: UInt32
-    let name: Bytes
+    /// Empty: the number is free, or what it stood for is being removed.
+    var name: Bytes
+    /// What was set with QUEUE.SET.
+    var settings = QueueSettings.none
+    var pause = QueuePause()
 
     /// Tasks now in each state, by the state's raw value.
     private(set) var counts = InlineArray<9, Int64>(repeating: 0)
@@ -40,8 +44,12 @@ struct QueueState {
         return depth
     }
 
-    /// Per cent of contested hand-outs that go to the retry lane: 30; 20 from 1,000 retries waiting; 10 from 5,000.
+    var options: QueueOptions { settings.options }
+
+    /// Per cent of contested hand-outs that go to the retry lane: as set, else 30; 20 from 1,000 retries waiting; 10
+    /// from 5,000.
     var retryShare: Int {
+        if let share = options.retryShare { return share }
         let depth = retryDepth
         return depth >= 5_000 ? 10 : depth >= 1_000 ? 20 : 30
     }
@@ -49,7 +57,11 @@ struct QueueState {
     /// Records of ended tasks that retention keeps.
     var kept: Int64 { self[.completed] + self[.cancelled] + self[.expired] }
 
-    /// `counts 9 × i64 │ added i64 │ completed i64 │ failed i64 │ waiting 20 × i64 │ name`
+    /// More of them than KEEPMAX allows.
+    var hasSurplus: Bool { kept > options.keepMax ?? Limits.keepMax }
+
+    /// `counts 9 × i64 │ added i64 │ completed i64 │ failed i64 │ waiting 20 × i64 │ name │ paused until: adding i64,
+    /// handing out i64 │ options`
     func write(to record: inout RecordWriter) {
         for index in counts.indices { record.int64(counts[index]) }
         record.int64(totalAdded)
@@ -57,6 +69,9 @@ struct QueueState {
         record.int64(totalFailed)
         for index in waiting.indices { record.int64(waiting[index]) }
         record.bytes(name)
+        record.int64(pause.adding)
+        record.int64(pause.handingOut)
+        options.write(to: &record)
     }
 
     init(id: UInt32, from record: inout RecordReader) {
@@ -67,13 +82,16 @@ struct QueueState {
         totalFailed = record.int64()
         for index in waiting.indices { waiting[index] = record.int64() }
         name = record.bytes()
+        pause = QueuePause(adding: record.int64(), handingOut: record.int64())
+        let options = QueueOptions(from: &record)
+        if options != QueueSettings.none.options { settings = QueueSettings(options) }
     }
 }
 
 /// The broker's own numbers. Stored once a group.
 struct BrokerRecord: Equatable {
     /// Of the record format; another one is not opened.
-    static let format: UInt8 = 1
+    static let format: UInt8 = 2
 
     /// Secret of this data directory: ids' check bits are derived from it.
     var secret: UInt64
@@ -83,13 +101,16 @@ struct BrokerRecord: Equatable {
     var lastToken: Int64 = 0
     /// The number of the last group that remembered answers.
     var lastRequestGroup: UInt64 = 0
+    /// The number of the last operation on many tasks.
+    var lastOperation: UInt64 = 0
 
-    /// `secret u64 │ last sequence u64 │ last token i64 │ last request group u64`
+    /// `secret u64 │ last sequence u64 │ last token i64 │ last request group u64 │ last operation u64`
     func write(to record: inout RecordWriter) {
         record.uint64(secret)
         record.uint64(lastSequence)
         record.int64(lastToken)
         record.uint64(lastRequestGroup)
+        record.uint64(lastOperation)
     }
 
     init(secret: UInt64) { self.secret = secret }
@@ -99,6 +120,7 @@ struct BrokerRecord: Equatable {
         lastSequence = record.uint64()
         lastToken = record.int64()
         lastRequestGroup = record.uint64()
+        lastOperation = record.uint64()
     }
 
     func id(_ sequence: UInt64) -> TaskID {

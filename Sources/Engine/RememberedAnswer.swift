@@ -10,12 +10,13 @@ enum RememberedAnswer {
     case many([CommandError?])
     case failed(FailedAttempt)
     case touched(deadline: Timestamp, cancel: Bool)
+    case state(TaskState)
+    case count(Int64)
+    case operation(UInt64)
     /// The leases a RESERVE gave.
     case reserved([LeaseName])
     /// An acknowledgement and the leases its NEXT gave.
     case acknowledged([LeaseName])
-    case state(TaskState)
-    case count(Int64)
 
     struct AddedRow {
         var sequence: UInt64
@@ -66,14 +67,17 @@ extension RememberedAnswer {
             record.uint8(7)
             record.int64(deadline)
             record.uint8(cancel ? 1 : 0)
-        case .reserved(let leases): Self.write(8, leases, to: &record)
-        case .acknowledged(let leases): Self.write(9, leases, to: &record)
         case .state(let state):
             record.uint8(10)
             record.uint8(state.rawValue)
         case .count(let count):
             record.uint8(11)
             record.int64(count)
+        case .operation(let number):
+            record.uint8(12)
+            record.uint64(number)
+        case .reserved(let leases): Self.write(8, leases, to: &record)
+        case .acknowledged(let leases): Self.write(9, leases, to: &record)
         }
     }
 
@@ -110,6 +114,7 @@ extension RememberedAnswer {
         case 9: self = .acknowledged(Self.list(&record, Self.lease))
         case 10: self = .state(TaskState(rawValue: record.uint8()) ?? .pending)
         case 11: self = .count(record.int64())
+        case 12: self = .operation(record.uint64())
         default:
             record.fail()
             self = .ok

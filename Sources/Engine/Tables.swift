@@ -31,9 +31,13 @@ enum Tables {
 
     /// Who holds which UNIQUE key. Key: queue, hash of the key.
     static let unique = Table(index: 11, name: "unique")
+    /// Dead tasks counted by kind of error. Key: queue, hash of the kind.
+    static let kinds = Table(index: 14, name: "kinds")
+    /// Operations on many tasks. Key: number.
+    static let operations = Table(index: 15, name: "operations")
 
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
-        workers, logs,
+        workers, logs, kinds, operations,
     ]
 }

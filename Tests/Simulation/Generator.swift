@@ -14,7 +14,15 @@ struct Generator {
     static let tags = ["red", "old"].map { Bytes($0.utf8) }
     static let names = ["w1", "w2", "w3"].map { Bytes($0.utf8) }
 
-    init(seed: UInt64) { random = SplitMix64(seed: seed) }
+    /// The only one whose tasks may have a TIMEOUT by default.
+    static let timedQueue = queues[1]
+    /// Whether KEEPMAX is set now and then.
+    let keepsFew: Bool
+
+    init(seed: UInt64) {
+        random = SplitMix64(seed: seed)
+        keepsFew = seed % 3 == 0
+    }
 
     /// The next operation; `model` says which tasks and tokens there are.
     mutating func operation(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
@@ -27,6 +35,7 @@ struct Generator {
     }
 
     private mutating func fresh(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
+        if random.chance(14) { return manage(model, now) }
         let crowded = model.tasks.values.count(where: \.isWaiting) > 60
         if random.chance(14) { return watching(model) }
         switch Int.random(in: 0..<100, using: &random) {
@@ -67,8 +76,9 @@ struct Generator {
 /// What producers send.
 extension Generator {
     private mutating func add(_ now: Timestamp) -> AddRequest {
+        let queue = random.pick(Self.queues)
         var add = AddRequest(
-            queue: random.pick(Self.queues), type: random.pick(Self.names), payload: bytes(), options: options(now),
+            queue: queue, type: random.pick(Self.names), payload: bytes(), options: options(now, queue),
             request: nonce(), full: random.chance(50))
         guard random.chance(35) else { return add }
         add.unique = UniqueKey(
@@ -82,12 +92,13 @@ extension Generator {
         let items = (0..<Int.random(in: 1...4, using: &random)).map { _ in
             AddManyRequest.Item(type: random.pick(Self.names), payload: bytes())
         }
+        let queue = random.pick(Self.queues)
         return AddManyRequest(
-            queue: random.pick(Self.queues), items: items, options: options(now), request: nonce(),
+            queue: queue, items: items, options: options(now, queue), request: nonce(),
             full: random.chance(50))
     }
 
-    private mutating func options(_ now: Timestamp) -> TaskOptions {
+    mutating func options(_ now: Timestamp, _ queue: Bytes) -> TaskOptions {
         var options = TaskOptions()
         options.priority = random.pick([nil, 1, 5, 5, 5, 10])
         options.due = random.pick([
@@ -101,7 +112,8 @@ extension Generator {
         ])
         options.lease = random.pick([nil, 1, 10, 10, 100, 5_000])
         options.timeout = random.pick([nil, nil, nil, 5, 50, 300])
-        options.jitter = options.timeout == nil ? random.pick([nil, 0, 0, 100]) : 0
+        // What times out by itself has no reply that tells its jitter.
+        options.jitter = options.timeout == nil && queue != Self.timedQueue ? random.pick([nil, 0, 0, 100]) : 0
         options.timeToLive = random.pick([nil, nil, nil, 1, 20, 200, 10_000])
         options.keep = random.pick([nil, 0, 0, 10, 1_000])
         options.tags = random.pick([[], [], [Self.tags[0]], Self.tags])

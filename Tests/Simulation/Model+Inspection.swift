@@ -30,7 +30,9 @@ extension Model {
         let waiting = calls.filter { $0.request.queues.contains(name) }.compactMap(\.request.worker)
         return QueueSight(
             name: name, counts: counts, totalAdded: totals.added, totalCompleted: totals.completed,
-            totalFailed: totals.failed, oldest: oldest.map { now - $0 }, retryShare: retryShare(of: name),
+            totalFailed: totals.failed, oldest: oldest.map { now - $0 },
+            paused: isPaused(name, \.adding, now) || isPaused(name, \.handingOut, now),
+            retryShare: retryShare(of: name),
             workers: Set(members.compactMap { $0.hold == nil ? nil : $0.worker } + waiting).count)
     }
 }

@@ -9,8 +9,21 @@ extension Model {
         guard settledTo != now else { return }
         settledTo = now
         holds = holds.filter { $0.value.until.map { $0 > now } ?? true }
+        if keepsFew { return settleInOrder(now) }
         for id in tasks.keys {
             while let next = tasks[id]?.nextInstant, next <= now { happen(id, at: next) }
+        }
+    }
+
+    /// Where KEEPMAX counts, the order matters: by time, and at the same instant leases before due times before times
+    /// to live before retention.
+    private mutating func settleInOrder(_ now: Timestamp) {
+        while let next = tasks.values.filter({ $0.nextInstant.map { $0 <= now } ?? false }).min(by: {
+            $0.happensBefore($1)
+        }),
+            let instant = next.nextInstant
+        {
+            happen(next.id, at: instant)
         }
     }
 
@@ -46,6 +59,7 @@ extension Model {
         freeKey(of: id) { $0.until != .expire }
         tellWatches(of: id)
         if to != .dead, tasks[id]?.keep == 0 { remove(id) }
+        removeSurplus()
     }
 
     /// One failed attempt; what follows is the contract's "States and attempts".

@@ -20,6 +20,7 @@ extension Model {
         if let request, isKnown(request, now), let known = nonces[request.nonce] { return known.outcome }
         let outcome = run(&self)
         if case .refused = outcome { return outcome }
+        if case .blocked = outcome { return outcome }
         remember(request, outcome, now)
         return outcome
     }

@@ -13,6 +13,7 @@ extension Model {
     }
 
     private func next(of queue: Bytes, _ now: Timestamp) -> (id: TaskID, contested: Lanes?)? {
+        if isPaused(queue, \.handingOut, now) { return nil }
         let due = tasks.values.filter { $0.queue == queue && $0.isWaiting && $0.runAt <= now }
         guard let priority = due.map(\.priority).max() else { return nil }
         let ranked = due.filter { $0.priority == priority }.sorted { $0.isBefore($1) }
@@ -26,8 +27,9 @@ extension Model {
         return (retryTurn ? retry.id : fresh.id, lanes)
     }
 
-    /// 30 %, 20 % from 1,000 tasks in the queue's retry lane, due or not, 10 % from 5,000.
+    /// As set, else 30 %, 20 % from 1,000 tasks in the queue's retry lane, due or not, 10 % from 5,000.
     func retryShare(of queue: Bytes) -> Int {
+        if let share = options[queue]?.retryShare { return share }
         let retries = tasks.values.count { $0.queue == queue && $0.isWaiting && $0.isRetry }
         return retries >= 5_000 ? 10 : retries >= 1_000 ? 20 : 30
     }

@@ -4,6 +4,7 @@ internal import MartletProtocol
 /// TASK.ADD and TASK.MADD.
 extension Model {
     mutating func add(_ request: AddRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
+        if isPaused(request.queue, \.adding, now) { return .refused(.paused) }
         if let outcome = conflict(request, now) { return outcome }
         guard let id = Self.newIDs(answer).first else { return request.full ? .addedMany([]) : .ids([]) }
         let task = insert(request, id, now)
@@ -11,6 +12,7 @@ extension Model {
     }
 
     mutating func addMany(_ request: AddManyRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
+        if isPaused(request.queue, \.adding, now) { return .refused(.paused) }
         var tasks: [ModelTask] = []
         for (item, id) in zip(request.items, Self.newIDs(answer)) {
             let add = AddRequest(
@@ -27,7 +29,8 @@ extension Model {
         if let newestID, id <= newestID { complaints.append("id \(id) is not after \(newestID)") }
         if TaskID(id.description) != id { complaints.append("id \(id) is not a UUID of version 7") }
         newestID = id
-        let task = ModelTask(id: id, add: request, now: now)
+        let defaults = options[request.queue, default: QueueOptions()].task
+        let task = ModelTask(id: id, add: request, defaults: defaults, now: now)
         tasks[id] = task
         takeKey(of: id, now)
         totals[request.queue, default: Totals()].added += 1

@@ -121,6 +121,13 @@ extension Model {
         var outcomes: [CallerID: Outcome] = [:]
         for caller in dismissed { outcomes[caller] = .handedOut([]) }
         dismissed = []
+        for (caller, outcome) in finished { outcomes[caller] = outcome }
+        finished = [:]
+        for (caller, request) in removals where answers[caller] != nil {
+            outcomes[caller] = .ok
+            remember(request, .ok, now)
+            removals[caller] = nil
+        }
         var waiting: [WaitingCall] = []
         for call in calls {
             let taken = take(call.request, call.nonce, now, answers[call.caller] ?? .handedOut([]))
@@ -140,6 +147,10 @@ extension Model {
     mutating func forget(_ caller: CallerID) {
         calls.removeAll { $0.caller == caller }
         watches.removeAll { $0.caller == caller }
+        removals[caller] = nil
+        for number in operations.keys where operations[number]?.waiter?.caller == caller {
+            operations[number]?.waiter = nil
+        }
     }
 
     /// A hand-out nobody received: as if it had not been, but for the token.

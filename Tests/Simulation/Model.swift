@@ -23,8 +23,16 @@ struct Model {
     var nonces: [Bytes: Remembered] = [:]
     /// Who holds which UNIQUE key.
     var holds: [KeyName: KeyHold] = [:]
+    var options: [Bytes: QueueOptions] = [:]
+    var pauses: [Bytes: Pause] = [:]
+    var operations: [UInt64: ModelOperation] = [:]
+    /// What those are told who waited for an operation that is over now.
+    var finished: [CallerID: Outcome] = [:]
+    /// Who waits for a queue to be removed.
+    var removals: [CallerID: RequestNonce?] = [:]
     var newestID: TaskID?
     var newestToken: Int64 = 0
+    var newestOperation: UInt64 = 0
     /// Everything due by then has happened.
     var settledTo: Timestamp?
     /// What the engine chose that it must not choose.
@@ -67,6 +75,16 @@ extension Model {
         case .get(let request): return view(request)
         case .list(let request): return list(request)
         case .result(let id): return result(id)
+        case .queueSet(let request): return remembering(request.request, now) { $0.set(request) }
+        case .queuePause(let request): return remembering(request.request, now) { $0.pause(request, now) }
+        case .queueResume(let request): return remembering(request.request, now) { $0.resume(request) }
+        case .queueDelete(let request): return remembering(request.request, now) { $0.delete(request, now, answer) }
+        case .queueOptions(let name): return queueOptions(name)
+        case .retry(let request): return remembering(request.request, now) { $0.retry(request, now) }
+        case .bulk(let request): return remembering(request.request, now) { $0.start(request, now) }
+        case .stopOperation(let request): return remembering(request.request, now) { $0.stop(request, now) }
+        case .operations: return .operations(operationList)
+        case .deadKinds(let request): return deadKinds(request)
         case .queueInfo(let name): return queueInfo(name, now)
         case .queueList: return .queues(queueList(now))
         case .log(let request): return log(request, now)
@@ -93,12 +111,15 @@ extension Model {
             worker.counts = worker.stored
             return worker
         }
+        removals = [:]
+        for number in operations.keys { operations[number]?.restart() }
     }
 
     /// The next instant at which something is to be done.
     var nextInstant: Timestamp? {
         let tasks = tasks.values.compactMap(\.nextInstant)
         let calls = calls.compactMap(\.deadline) + watches.compactMap(\.deadline)
-        return (tasks + calls + holds.values.compactMap(\.until)).min()
+        let ends = pauses.values.flatMap { [$0.adding, $0.handingOut] }.filter { $0 != .max && $0 > settledTo ?? .min }
+        return (tasks + calls + holds.values.compactMap(\.until) + ends).min()
     }
 }

@@ -7,19 +7,20 @@ struct ModelTask {
     var queue: Bytes
     let type: Bytes
     let payload: Bytes
-    let retries: Int64
     let backoff: Backoff
     let jitter: Int64
     let lease: Milliseconds
     let timeout: Milliseconds?
-    /// When its time to live ends.
-    let expiresAt: Timestamp?
+    let timeToLive: Milliseconds?
     let keep: Milliseconds
     let enqueuedAt: Timestamp
     let tags: [Bytes]
     let meta: [MetaField]
     let unique: UniqueKey?
 
+    var retries: Int64
+    /// When its time to live ends.
+    var expiresAt: Timestamp?
     var priority: Int
     var runAt: Timestamp
     var attempt: Int64 = 0
@@ -51,24 +52,25 @@ struct ModelTask {
         var leaseEnd: Timestamp
     }
 
-    init(id: TaskID, add: AddRequest, now: Timestamp) {
+    init(id: TaskID, add: AddRequest, defaults: TaskOptions, now: Timestamp) {
         let options = add.options
         self.id = id
         queue = add.queue
         type = add.type
         payload = add.payload
-        retries = options.retries ?? TaskDefaults.retries
-        backoff = options.backoff ?? TaskDefaults.backoff
-        jitter = Int64(options.jitter ?? TaskDefaults.jitter)
-        lease = options.lease ?? TaskDefaults.lease
-        timeout = options.timeout
-        expiresAt = options.timeToLive.map { now + $0 }
-        keep = options.keep ?? TaskDefaults.keep
+        retries = options.retries ?? defaults.retries ?? TaskDefaults.retries
+        backoff = options.backoff ?? defaults.backoff ?? TaskDefaults.backoff
+        jitter = Int64(options.jitter ?? defaults.jitter ?? TaskDefaults.jitter)
+        lease = options.lease ?? defaults.lease ?? TaskDefaults.lease
+        timeout = options.timeout ?? defaults.timeout
+        timeToLive = options.timeToLive ?? defaults.timeToLive
+        expiresAt = timeToLive.map { now + $0 }
+        keep = options.keep ?? defaults.keep ?? TaskDefaults.keep
         enqueuedAt = now
         tags = options.tags
         meta = options.meta
         unique = add.unique
-        priority = options.priority ?? Limits.defaultPriority
+        priority = options.priority ?? defaults.priority ?? Limits.defaultPriority
         switch options.due {
         case .now: runAt = now
         case .at(let time): runAt = max(time, now)
@@ -112,6 +114,22 @@ extension ModelTask {
         case .pending: expiresAt
         case .active: deadline
         default: keepUntil
+        }
+    }
+
+    /// Whether what happens to it by itself comes before what happens to `other`.
+    func happensBefore(_ other: ModelTask) -> Bool {
+        let (mine, theirs) = (nextInstant ?? .max, other.nextInstant ?? .max)
+        if mine != theirs { return mine < theirs }
+        return rank != other.rank ? rank < other.rank : id < other.id
+    }
+
+    private var rank: Int {
+        switch state {
+        case .active: 0
+        case .scheduled: runAt <= expiresAt ?? .max ? 1 : 2
+        case .pending: 2
+        default: 3
         }
     }
 

@@ -16,7 +16,15 @@ extension MartletEngine.Operation {
         case .cancel(let request): request.request
         case .move(let request): request.request
         case .delete(let request): request.request
-        case .get, .list, .result, .queueInfo, .queueList, .log, .logs, .wait, .hello, .beat, .order, .workerList,
+        case .queueSet(let request): request.request
+        case .queuePause(let request): request.request
+        case .queueResume(let request), .queueDelete(let request): request.request
+        case .retry(let request): request.request
+        case .bulk(let request): request.request
+        case .stopOperation(let request): request.request
+        case .get, .list, .result, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .log, .logs, .wait,
+            .hello,
+            .beat, .order, .workerList,
             .workerInfo:
             nil
         }
@@ -31,6 +39,12 @@ extension MartletEngine.Operation {
         case .acknowledge(var request):
             request.next?.caller = caller
             return .acknowledge(request)
+        case .bulk(var request):
+            request.caller = caller
+            return .bulk(request)
+        case .queueDelete(var request):
+            request.caller = caller
+            return .queueDelete(request)
         default: return self
         }
     }

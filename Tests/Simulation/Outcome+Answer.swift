@@ -29,7 +29,26 @@ extension Outcome {
         case .beat(let beat): self = .beat(Beat(beat))
         case .worker(let view): self = .workers([WorkerSight(view)])
         case .workers(let views): self = .workers(views.map(WorkerSight.init))
+        case .queueOptions(let options): self = .queueOptions(options)
+        case .operation(let number): self = .operation(number)
+        case .operations(let views): self = .operations(views.filter { $0.verb != .remove }.map(OperationSight.init))
+        case .deadKinds(let kinds, _):
+            self = .deadKinds(kinds.map { KindSight(kind: $0.kind, count: $0.count) }.sorted())
         }
+    }
+}
+
+extension OperationSight {
+    init(_ view: OperationView) {
+        self.init(
+            number: view.number, verb: view.verb, state: view.state.name, matched: view.matched, done: view.done,
+            failed: view.failed, rate: view.rate, started: view.started, ended: view.ended)
+    }
+}
+
+extension KindSight: Comparable {
+    static func < (left: KindSight, right: KindSight) -> Bool {
+        (left.kind ?? []).lexicographicallyPrecedes(right.kind ?? [])
     }
 }
 

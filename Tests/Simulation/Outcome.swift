@@ -26,6 +26,10 @@ enum Outcome: Equatable {
     case waited([Waited])
     case beat(Beat)
     case workers([WorkerSight])
+    case queueOptions(QueueOptions)
+    case operation(UInt64)
+    case operations([OperationSight])
+    case deadKinds([KindSight])
 }
 
 /// What ADD … FULL tells.
@@ -107,6 +111,25 @@ struct Move: Equatable {
     var message: Bytes?
     var trace: Bytes?
     var worker: Bytes?
+}
+
+/// What TASK.OPS tells.
+struct OperationSight: Equatable {
+    var number: UInt64
+    var verb: BulkVerb
+    var state: String
+    var matched: Int64
+    var done: Int64
+    var failed: Int64
+    var rate: Int64?
+    var started: Timestamp
+    var ended: Timestamp?
+}
+
+/// What DLQ.LIST … BY KIND tells, but for the newest.
+struct KindSight: Equatable {
+    var kind: Bytes?
+    var count: Int64
 }
 
 /// What QUEUE.INFO tells.

@@ -17,18 +17,19 @@ extension Simulation {
     private func lookUps() -> [MartletEngine.Operation] {
         known.flatMap {
             [.get(GetRequest(id: $0, payload: true, history: true)), .result($0), .logs(LogsRequest(id: $0))]
-        } + [.queueList, .workerList]
+        } + [.queueList, .workerList, .operations]
     }
 
     /// Lets the bookkeeping catch up; then tasks, counters, tables and the timer must agree.
     func compareAll() {
         var rounds = 0
-        while finding == nil, tick(limit: 1_000) > 0 {
+        while finding == nil, tick(limit: 1_000) > 0 || isRemoving {
             rounds += 1
-            if rounds > 20 { return found("the bookkeeping never catches up") }
+            if rounds > 2_000 { return found("the bookkeeping never catches up") }
         }
+        let kinds = Generator.queues.map { MartletEngine.Operation.deadKinds(DeadKindsRequest(queue: $0)) }
         read { engine, transaction throws(StorageError) in
-            for operation in self.lookUps() where self.finding == nil {
+            for operation in self.lookUps() + kinds where self.finding == nil {
                 let answer = try engine.answer(operation, now: self.now, in: transaction)
                 self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
                 if case .queues(let queues) = answer, queues.contains(where: \.lagging) { self.found("still lagging") }
@@ -38,6 +39,18 @@ extension Simulation {
             if let first = findings.first { self.found("tables disagree: \(first)") }
             self.compareTimer(try engine.nextInstant(in: transaction))
         }
+    }
+
+    /// A deleted queue's tasks are still being removed.
+    private var isRemoving: Bool {
+        var removes = false
+        read { engine, transaction throws(StorageError) in
+            guard case .operations(let all) = try engine.answer(.operations, now: self.now, in: transaction) else {
+                return
+            }
+            removes = all.contains { $0.verb == .remove && !$0.state.isOver }
+        }
+        return removes
     }
 
     /// The timer is set for the next thing to do; it may also look after a task whose time to live ends while it runs.
@@ -61,9 +74,16 @@ extension Simulation {
     /// Workers finish everything: nothing may be left waiting or leased.
     func drain() throws(SimulationFailure) {
         note("drain")
-        for caller in model.calls.map(\.caller) + model.watches.map(\.caller) {
+        for caller in model.waitingCallers + model.watches.map(\.caller) {
             store.withEngine { $0.forget(caller: caller) }
             model.forget(caller)
+        }
+        write { engine, transaction throws(StorageError) in
+            for queue in Generator.queues {
+                let resume = MartletEngine.Operation.queueResume(QueueRequest(queue: queue))
+                let answer = try engine.apply(resume, now: self.now, in: transaction)
+                self.compare(self.model.apply(resume, now: self.now, answer: answer), Outcome(answer))
+            }
         }
         var rounds = 0
         while finding == nil, let instant = unfinishedInstant() {
@@ -79,9 +99,10 @@ extension Simulation {
 
     /// When the next unfinished task can be worked on or comes back; `nil`: all are finished.
     private func unfinishedInstant() -> Timestamp? {
-        model.tasks.values.compactMap { task in
+        let instants = model.tasks.values.compactMap { task in
             task.isWaiting ? min(task.runAt, task.expiresAt ?? task.runAt) : task.deadline
-        }.min()
+        }
+        return (instants + [store.withEngine { $0.nextOperationInstant }].compactMap { $0 }).min()
     }
 
     private func finishOne() {

@@ -19,7 +19,7 @@ extension Simulation {
         var idle = 0
         while finding == nil, let next = nextInstant(), next <= target {
             idle = next <= now ? idle + 1 : 0
-            if idle > 50 { return found("the timer asks for \(next) again and again at \(now)") }
+            if idle > 500 { return found("the timer asks for \(next) again and again at \(now)") }
             now = max(now, next)
             tick(limit: 1_000)
         }
@@ -28,7 +28,7 @@ extension Simulation {
     func nextInstant() -> Timestamp? {
         do throws(StorageError) {
             return try store.read { engine, transaction throws(StorageError) in
-                try engine.nextInstant(in: transaction)
+                [try engine.nextInstant(in: transaction), engine.nextOperationInstant].compactMap { $0 }.min()
             }
         } catch {
             found("reading failed: \(error)")
@@ -49,6 +49,12 @@ extension Simulation {
         var done = 0
         write { engine, transaction throws(StorageError) in
             done = try engine.advance(to: self.now, limit: limit, in: transaction)
+            guard done < limit else { return }
+            self.model.settle(self.now)
+            if let number = try engine.runOperation(now: self.now, in: transaction) {
+                self.note("a slice of operation \(number)")
+                self.model.runSlice(of: number, self.now)
+            }
         }
         model.settle(now)
         if done > limit { found("advance did \(done) of at most \(limit)") }
@@ -69,8 +75,8 @@ extension Simulation {
 
     /// A blocked caller hangs up.
     func forgetCaller() {
-        let callers = model.calls.map(\.caller) + model.watches.map(\.caller)
-        guard let caller = callers.randomElement(using: &random) else { return }
+        let callers = model.waitingCallers + model.watches.map(\.caller)
+        guard let caller = callers.sorted().randomElement(using: &random) else { return }
         note("caller \(caller) hangs up")
         store.withEngine { $0.forget(caller: caller) }
         model.forget(caller)

@@ -51,6 +51,7 @@ public final class Simulation {
             maxBytes: 256 << 20, journalBytes: random.pick([0, 1 << 10, 16 << 10, 1 << 20]),
             durability: random.chance(50) ? .always : .everySecond, faults: faults)
         opened = try TaskStore(directory: directory, options: options, now: now, seed: seed)
+        opened?.withEngine { $0.operationSlice = Model.slice }
     }
 
     private func close() {

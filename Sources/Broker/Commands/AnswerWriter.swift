@@ -46,6 +46,12 @@ extension ReplyWriter {
         case .workers(let views):
             array(views.count)
             for view in views { worker(view) }
+        case .queueOptions(let options): self.options(options)
+        case .operation(let number): bulk(OperationID.text(number))
+        case .operations(let views):
+            array(views.count)
+            for view in views { operation(view) }
+        case .deadKinds(let kinds, let next): deadKinds(kinds, next)
         }
     }
 

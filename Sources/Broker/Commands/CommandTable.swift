@@ -8,7 +8,7 @@ struct CommandTable: Sendable {
 
     static let all = CommandTable(
         taskCommands + manageCommands + listCommands + workCommands + followCommands + workerCommands + queueCommands
-            + connectionCommands + clientCommands + serverCommands
+            + operationCommands + connectionCommands + clientCommands + serverCommands
             + inspectionCommands)
 
     init(_ commands: [Command]) {

@@ -61,6 +61,17 @@ extension Keyword {
     static let ended = Keyword("ENDED")
     static let rev = Keyword("REV")
     static let cursor = Keyword("CURSOR")
+    static let keepMax = Keyword("KEEPMAX")
+    static let retryShare = Keyword("RETRYSHARE")
+    static let adaptive = Keyword("ADAPTIVE")
+    static let byDefault = Keyword("DEFAULT")
+    static let adding = Keyword("IN")
+    static let handingOut = Keyword("OUT")
+    static let both = Keyword("ALL")
+    static let reset = Keyword("RESET")
+    static let most = Keyword("MAX")
+    static let rate = Keyword("RATE")
+    static let dryRun = Keyword("DRYRUN")
 }
 
 /// Which option it is, for "each at most once". AT and DELAY are one.
@@ -100,6 +111,14 @@ enum OptionNumber {
     static let by = 32
     static let rev = 33
     static let cursor = 34
+    static let keepMax = 40
+    static let retryShare = 41
+    static let direction = 42
+    static let span = 43
+    static let reset = 45
+    static let most = 49
+    static let rate = 50
+    static let dryRun = 51
 }
 
 extension ArgumentCursor {

@@ -24,7 +24,7 @@ let listCommands = [
             list.isReversed = true
         } else if option == .cursor {
             try cursor.once(OptionNumber.cursor)
-            list.cursor = try place(&cursor)
+            list.cursor = try listPlace(try cursor.bytes("CURSOR", cutAt: 64))
         } else if option == .count {
             try cursor.once(OptionNumber.count)
             list.count = Int(try cursor.integer("COUNT", in: Limits.listCount))
@@ -43,14 +43,17 @@ private func order(_ cursor: inout ArgumentCursor) throws(CommandError) -> ListR
     throw cursor.syntaxError()
 }
 
-/// `nil`: from the start.
-private func place(_ cursor: inout ArgumentCursor) throws(CommandError) -> ListCursor? {
-    let text = try cursor.bytes("CURSOR", cutAt: 64)
+/// The place a list goes on from, which CURSOR names; `nil`: from the start.
+func listPlace(_ text: Bytes) throws(CommandError) -> ListCursor? {
     if text == [UInt8(ascii: "0")] { return nil }
-    guard let place = ListCursor(text) else {
-        throw CommandError(.error, "invalid cursor; begin with 0, then send what the last page gave")
-    }
+    guard let place = ListCursor(text) else { throw .invalidCursor }
     return place
+}
+
+extension CommandError {
+    static var invalidCursor: CommandError {
+        CommandError(.error, "invalid cursor; begin with 0, then send what the last page gave")
+    }
 }
 
 extension ArgumentCursor {
@@ -79,8 +82,6 @@ extension ArgumentCursor {
     private mutating func state() throws(CommandError) -> ListRequest.StateFilter {
         guard hasMore else { throw syntaxError() }
         if skip(.failed) { return .failed }
-        for state in TaskState.allCases where skip(Keyword(state.name)) { return .state(state) }
-        let names = TaskState.allCases.map(\.name).joined(separator: ", ")
-        throw CommandError(.error, "no such state '\(request.text(position))'; states are \(names), FAILED")
+        return .state(try taskState(orElse: ", FAILED"))
     }
 }

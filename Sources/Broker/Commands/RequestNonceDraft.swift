@@ -27,4 +27,13 @@ enum CommandTag {
     static let cancel: UInt64 = 9
     static let move: UInt64 = 10
     static let delete: UInt64 = 11
+    static let queueSet: UInt64 = 20
+    static let queuePause: UInt64 = 21
+    static let queueResume: UInt64 = 22
+    static let queueDelete: UInt64 = 23
+    static let queuePurge: UInt64 = 24
+    static let retry: UInt64 = 25
+    static let deadPurge: UInt64 = 26
+    static let deadReplay: UInt64 = 27
+    static let stopOperation: UInt64 = 28
 }

@@ -115,7 +115,7 @@ private func next(
 }
 
 /// REQ as the only option there is.
-private func lastNonce(_ cursor: inout ArgumentCursor, _ tag: UInt64) throws(CommandError) -> RequestNonce? {
+func lastNonce(_ cursor: inout ArgumentCursor, _ tag: UInt64) throws(CommandError) -> RequestNonce? {
     var nonce: RequestNonceDraft?
     while let option = cursor.option() {
         guard option == .req else { throw cursor.syntaxError() }

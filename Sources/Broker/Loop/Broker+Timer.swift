@@ -15,7 +15,8 @@ extension Broker {
     /// fires: cheaper than moving it with every command.
     func rearmTimer() {
         let next = min(
-            engineInstant ?? .max, nextPush, nextStallCheck, nextIdleCheck, memoryUse.trimAt, settling.next)
+            engineInstant ?? .max, operationInstant, nextPush, nextStallCheck, nextIdleCheck, memoryUse.trimAt,
+            settling.next)
         guard next < timerAt else { return }
         timer?.cancel()
         timerAt = next
@@ -56,7 +57,7 @@ extension Broker {
     private func engineUpkeep(_ now: Timestamp) {
         let isDue = store.withEngine { $0.mayBeDue(by: now) }
         do throws(StorageError) {
-            guard gate.readOnly == nil, isDue || !lost.isEmpty else {
+            guard gate.readOnly == nil, isDue || !lost.isEmpty || operationInstant <= now else {
                 engineInstant = try store.read { (engine, transaction) throws(StorageError) in
                     gate.readOnly == nil ? try engine.nextInstant(in: transaction) : nil
                 }
@@ -70,11 +71,13 @@ extension Broker {
                     for handOut in undone {
                         try engine.undo(handOut: handOut.id, token: handOut.token, now: now, in: transaction)
                     }
-                    _ = try engine.advance(to: now, limit: GroupLimits.upkeep, in: transaction)
+                    let done = try engine.advance(to: now, limit: GroupLimits.upkeep, in: transaction)
+                    if done < GroupLimits.upkeep { try runOperation(&engine, now, transaction) }
                     try serve(&engine, now, transaction)
                     return try engine.nextInstant(in: transaction)
                 })
             lost.removeFirst(undone.count)
+            yieldAfterOperation(now)
         } catch {
             // Nothing happened; it is tried again in a while. Leases of lost hand-outs run out by themselves.
             for note in group.notes.reversed() { note.restore() }
@@ -82,6 +85,7 @@ extension Broker {
             gate.failed(error, store, now, logger)
             lost.removeAll()
             engineInstant = gate.readOnly == nil ? now + 500 : nil
+            operations.resumeAt = now + 500
         }
     }
 

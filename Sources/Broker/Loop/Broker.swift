@@ -42,6 +42,8 @@ final class Broker {
     var timerAt: Timestamp = .max
     /// What the engine said it has to do next.
     var engineInstant: Timestamp?
+    /// How operations on many tasks share the loop with commands.
+    var operations = OperationTurns()
     /// Blocked connections that are sent pushes, and the earliest push.
     var keptAlive: [CallerID: Connection] = [:]
     var nextPush: Timestamp = .max

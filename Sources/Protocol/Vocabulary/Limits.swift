@@ -70,6 +70,12 @@ public enum Limits {
     public static let historyEnds = 100
     /// Records of ended tasks (COMPLETED, CANCELLED, EXPIRED) kept per queue; the oldest go first.
     public static let keepMax: Int64 = 1_000_000
+    /// Operations on many tasks (TASK.OPS) that run at a time.
+    public static let operations = 100
+    /// Operations that are over and still told of, the newest.
+    public static let operationsKept = 100
+    /// Tasks a second of an operation.
+    public static let operationRate: ClosedRange<Int64> = 1...1_000_000
     /// How long a REQ nonce is remembered, in milliseconds.
     public static let nonceAge: Milliseconds = 600_000
     /// How many REQ nonces are remembered, the newest.

@@ -1,0 +1,121 @@
+import MartletProtocol
+import MartletStorage
+
+/// What is said of a queue as a whole.
+extension Engine {
+    /// Ended tasks past a lowered KEEPMAX that go at once; the others follow in slices.
+    private static let surplusAtOnce = 1_000
+
+    mutating func set(
+        _ request: QueueSetRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer)
+        case .unknown: break
+        }
+        let number = try queueNumber(request.queue, transaction)
+        var options = queues[Int(number) - 1].options
+        for option in request.given { option.copy(from: request.options, to: &options) }
+        change(number) { $0.settings = QueueSettings(options) }
+        try removeSurplus(number, limit: Self.surplusAtOnce, now, transaction)
+        return remember(request.request, .ok)
+    }
+
+    mutating func pause(
+        _ request: QueuePauseRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer)
+        case .unknown: break
+        }
+        if let span = request.span, span > Limits.latestTime - now {
+            return .refused(CommandError(.error, "FOR \(span) ends past the latest time, \(Limits.latestTime) ms"))
+        }
+        let number = try queueNumber(request.queue, transaction)
+        let until = request.span.map { now + $0 } ?? .max
+        var pause = queues[Int(number) - 1].pause.cleared(by: now)
+        if request.direction != .handingOut { pause.adding = until }
+        if request.direction != .adding { pause.handingOut = until }
+        try setPause(pause, number, transaction)
+        return remember(request.request, .ok)
+    }
+
+    mutating func resume(
+        _ request: QueueRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer)
+        case .unknown: break
+        }
+        guard let number = queueNumbers[request.queue] else { return .refused(Self.unknownQueue(request.queue)) }
+        try setPause(QueuePause(), number, transaction)
+        touched.insert(number)
+        return remember(request.request, .ok)
+    }
+
+    /// A queue's pause is another from now on; the timer is set for its end.
+    mutating func setPause(
+        _ pause: QueuePause, _ queue: UInt32, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let before = queues[Int(queue) - 1].pause
+        guard pause != before else { return }
+        if let at = before.nextEnd {
+            try transaction.delete(
+                Tables.timers, TimerKey(at: at, kind: .resume, sequence: 0, queue: queue).bytes)
+        }
+        change(queue) { $0.pause = pause }
+        try setTimer(pause.nextEnd, .resume, 0, queue, transaction)
+    }
+
+    /// A pause's time is over: blocked callers are looked after.
+    mutating func endPause(
+        _ queue: UInt32, at: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        try setPause(queues[Int(queue) - 1].pause.cleared(by: at), queue, transaction)
+        touched.insert(queue)
+    }
+
+    /// Why nothing is added to a queue now; `nil`: it may be.
+    func refusal(ofAddingTo queue: Bytes, _ now: Timestamp) -> CommandError? {
+        guard let number = queueNumbers[queue], queues[Int(number) - 1].pause.adding > now else { return nil }
+        let name = String(decoding: queue, as: UTF8.self)
+        return CommandError(.paused, "queue '\(name)' takes no tasks until QUEUE.RESUME; try again later")
+    }
+
+    static func unknownQueue(_ name: Bytes) -> CommandError {
+        let shown = String(decoding: name, as: UTF8.self)
+        return CommandError(
+            .noQueue, "no queue '\(shown)'; a queue appears with its first task, QUEUE.SET or QUEUE.PAUSE")
+    }
+
+    /// Past KEEPMAX the oldest ended tasks go, so many at once; a timer sees to the rest.
+    mutating func removeSurplus(
+        _ queue: UInt32, limit: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        for _ in 0..<limit {
+            guard queues[Int(queue) - 1].hasSurplus else { return }
+            guard let oldest = try oldestKept(queue, transaction) else { return }
+            try removeEnded(oldest, transaction)
+        }
+        guard queues[Int(queue) - 1].hasSurplus else { return }
+        try setTimer(now, .surplus, 0, queue, transaction)
+    }
+
+    /// Of the ended tasks that retention keeps the one that ended first.
+    private func oldestKept(
+        _ queue: UInt32, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> UInt64? {
+        var oldest: EndedKey?
+        for state in [TaskState.completed, .cancelled, .expired] where queues[Int(queue) - 1][state] > 0 {
+            let prefix = EndedKey.prefix(queue: queue, state: state)
+            guard let first = try transaction.first(Tables.ended, from: prefix, prefix: prefix),
+                let key = EndedKey(first.key)
+            else { continue }
+            if oldest.map({ (key.at, key.sequence) < ($0.at, $0.sequence) }) ?? true { oldest = key }
+        }
+        return oldest?.sequence
+    }
+}

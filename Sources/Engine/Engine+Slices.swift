@@ -1,0 +1,202 @@
+public import MartletProtocol
+public import MartletStorage
+
+/// Operations on many tasks run in slices, each in a group: small enough that nobody waits long.
+extension Engine {
+    /// Entries a slice looks at for each task it may change.
+    private static let looksPerTask = 20
+
+    /// Runs one slice of the operation whose turn it is. Call it when nothing else is due.
+    /// - Returns: its number; `nil`: none may go on now.
+    @discardableResult
+    public mutating func runOperation(
+        now: Timestamp, in transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> UInt64? {
+        guard var operation = operations.first(at: now) else { return nil }
+        operations.turns += 1
+        operation.pace.turn = operations.turns
+        try slice(&operation, now, transaction)
+        if operation.state.isOver {
+            try end(operation, operation.state, now, transaction)
+        } else {
+            try store(operation, transaction)
+        }
+        return operation.number
+    }
+
+    /// Counts, or changes, the next tasks of an operation.
+    mutating func slice(
+        _ operation: inout BulkOperation, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        if operation.state == .counting { return try countSlice(&operation, now, transaction) }
+        let allowed = min(Int64(operationSlice), operation.pace.allowance(operation.rate, now), operation.left)
+        let found = try look(operation, most: allowed, now, transaction)
+        let before = operation.handled
+        for entry in found.entries {
+            if try handle(entry, operation, now, transaction) { operation.done += 1 } else { operation.failed += 1 }
+        }
+        if operation.verb != .replay { operation.matched = operation.handled }
+        operation.pace.spend(operation.handled - before, operation.rate, now)
+        operation.place = found.last
+        if found.isEnd || operation.left == 0 { try finishPass(&operation, now, transaction) }
+    }
+
+    private mutating func countSlice(
+        _ operation: inout BulkOperation, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let most = operation.filter.most ?? .max
+        let found = try look(operation, most: most - operation.matched, now, transaction)
+        operation.matched += Int64(found.entries.count)
+        operation.place = found.last
+        operation.pace.next = now
+        guard found.isEnd || operation.matched == most else { return }
+        operation.place = KeyBytes()
+        if operation.verb == .count {
+            (operation.state, operation.ended) = (.done, now)
+        } else {
+            operation.state = .running
+        }
+    }
+
+    /// The end of the index was reached.
+    private mutating func finishPass(
+        _ operation: inout BulkOperation, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        if operation.verb == .remove {
+            operation.place = KeyBytes()
+            operation.filter.state = Self.nextToRemove(after: operation.filter.state)
+            let queue = queues[Int(operation.queue) - 1]
+            guard TaskState.allCases.allSatisfy({ queue[$0] == 0 }) else {
+                guard operation.filter.state == .pending else { return }
+                defer { operation.handledBefore = operation.handled }
+                // Nothing that can be found is left of what was counted: the number is not used again.
+                guard operation.handled == operation.handledBefore else { return }
+                return (operation.state, operation.ended) = (.done, now)
+            }
+            guard try freeUniqueKeys(of: operation.queue, most: operationSlice, transaction) else { return }
+            replaceQueue(operation.queue, name: [])
+            freeQueues.append(operation.queue)
+        }
+        (operation.state, operation.ended) = (.done, now)
+    }
+
+    /// A deleted queue's tasks are removed state by state, again and again until there are none.
+    private static func nextToRemove(after state: TaskState) -> TaskState {
+        switch state {
+        case .pending: .completed
+        case .completed: .dead
+        case .dead: .cancelled
+        case .cancelled: .expired
+        default: .pending
+        }
+    }
+
+    // MARK: Which tasks
+
+    /// The next entries of the operation's index that match, the entry that was looked at last, and whether it was the
+    /// last of all.
+    private func look(
+        _ operation: BulkOperation, most: Int64, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> (entries: [(key: KeyBytes, flags: UInt8)], last: KeyBytes, isEnd: Bool) {
+        guard most > 0 else { return ([], operation.place, false) }
+        var entries: [(key: KeyBytes, flags: UInt8)] = []
+        var last = operation.place
+        var isEnd = true
+        var looks = 0
+        let from = last.count > 0 ? last : operation.prefix
+        try transaction.scan(operation.table, from: from, prefix: operation.prefix) {
+            (key, flags) throws(StorageError) -> Bool in
+            if key == operation.place { return true }
+            guard looks < operationSlice * Self.looksPerTask, Int64(entries.count) < most else {
+                isEnd = false
+                return false
+            }
+            looks += 1
+            last = key
+            if try matches(key, flags, operation, now, transaction) { entries.append((key, flags)) }
+            return true
+        }
+        return (entries, last, isEnd)
+    }
+
+    private func matches(
+        _ bytes: KeyBytes, _ flags: UInt8, _ operation: BulkOperation, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        if operation.verb == .remove { return true }
+        if operation.filter.state.isEnded {
+            guard let key = EndedKey(bytes), key.sequence < operation.before, key.at <= operation.started else {
+                return false
+            }
+            return try matches(key.sequence, .ended, operation.filter, transaction)
+        }
+        let key = WaitingKey(bytes)
+        guard key.sequence < operation.before else { return false }
+        switch operation.filter.state {
+        case .pending: guard key.due <= operation.started else { return false }
+        case .scheduled: guard key.due > now else { return false }
+        default: return false
+        }
+        let hasState = flags & WaitingKey.Flag.state != 0
+        return try matches(key.sequence, hasState ? .waiting : nil, operation.filter, transaction)
+    }
+
+    /// Whether type and kind are those of the filter. A record that cannot be read matches no such filter.
+    private func matches(
+        _ sequence: UInt64, _ phase: Phase?, _ filter: BulkFilter, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        guard filter.type != nil || filter.kind != nil else { return true }
+        do throws(StorageError) {
+            guard let phase, let state = try state(sequence, phase, transaction) else {
+                guard filter.kind == nil, let task = try task(sequence, transaction) else { return false }
+                return filter.type.map { types.name(task.type) == $0 } ?? true
+            }
+            return filter.type.map { types.name(state.type) == $0 } ?? true
+                && filter.kind.map { state.errorKind == $0 } ?? true
+        } catch {
+            guard error.kind == .damaged else { throw error }
+            return false
+        }
+    }
+
+    // MARK: What is done to them
+
+    /// Does what is to be done to one task; `false`: it could not be.
+    private mutating func handle(
+        _ entry: (key: KeyBytes, flags: UInt8), _ operation: BulkOperation, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            if operation.filter.state.isEnded {
+                guard let key = EndedKey(entry.key) else { return false }
+                switch operation.verb {
+                case .replay: return try revive(key.sequence, reset: true, now, transaction) == nil
+                case .purge, .remove: try removeEnded(key.sequence, transaction)
+                case .count: break
+                }
+            } else {
+                try removeWaiting(WaitingKey(entry.key), entry.flags, transaction)
+            }
+            return true
+        } catch {
+            guard error.kind == .damaged, error.key != nil else { throw error }
+            if operation.verb != .replay, let key = EndedKey(entry.key) { try putAside(key, transaction) }
+            return false
+        }
+    }
+
+    /// Everything about a waiting task goes; if it cannot be read, it is put aside.
+    mutating func removeWaiting(
+        _ key: WaitingKey, _ flags: UInt8, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let candidate = Candidate(key: key, flags: flags, isContested: false)
+        guard let (task, _) = try readable(candidate, transaction) else { return }
+        let state = try leaveWaiting(key, flags, task, transaction)
+        change(key.queue) { $0.count(state.state, -1) }
+        if let expiresAt = state.expiresAt {
+            let timer = TimerKey(at: expiresAt, kind: .timeToLive, sequence: key.sequence, queue: key.queue)
+            try transaction.delete(Tables.timers, timer.bytes)
+        }
+        try remove(key.sequence, state, transaction)
+    }
+}

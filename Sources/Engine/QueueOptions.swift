@@ -1,0 +1,129 @@
+public import MartletProtocol
+import MartletStorage
+
+/// What QUEUE.SET says of a queue, and what of it was said: `nil` is the broker's own default.
+public struct QueueOptions: Hashable, Sendable {
+    /// For tasks that do not say it themselves; `due` is not used.
+    public var task = TaskOptions()
+    /// Most records of ended tasks (COMPLETED, CANCELLED, EXPIRED) that are kept.
+    public var keepMax: Int64?
+    /// Per cent of contested hand-outs that go to the retry lane; `nil`: as deep as the lane is.
+    public var retryShare: Int?
+
+    public init() {}
+}
+
+/// One option of a queue: what QUEUE.SET changes and QUEUE.GET tells, in its order.
+public enum QueueOption: String, CaseIterable, Sendable {
+    case priority = "PRIORITY"
+    case retries = "RETRIES"
+    case backoff = "BACKOFF"
+    case jitter = "JITTER"
+    case lease = "LEASE"
+    case timeout = "TIMEOUT"
+    case timeToLive = "TTL"
+    case keep = "KEEP"
+    case keepMax = "KEEPMAX"
+    case retryShare = "RETRYSHARE"
+
+    /// Takes this one option over from `other`.
+    func copy(from other: QueueOptions, to options: inout QueueOptions) {
+        switch self {
+        case .priority: options.task.priority = other.task.priority
+        case .retries: options.task.retries = other.task.retries
+        case .backoff: options.task.backoff = other.task.backoff
+        case .jitter: options.task.jitter = other.task.jitter
+        case .lease: options.task.lease = other.task.lease
+        case .timeout: options.task.timeout = other.task.timeout
+        case .timeToLive: options.task.timeToLive = other.task.timeToLive
+        case .keep: options.task.keep = other.task.keep
+        case .keepMax: options.keepMax = other.keepMax
+        case .retryShare: options.retryShare = other.retryShare
+        }
+    }
+}
+
+extension QueueOptions {
+    private enum Bit {
+        static let priority: UInt16 = 1
+        static let retries: UInt16 = 2
+        static let backoff: UInt16 = 4
+        static let jitter: UInt16 = 8
+        static let lease: UInt16 = 16
+        static let timeout: UInt16 = 32
+        static let timeToLive: UInt16 = 64
+        static let keep: UInt16 = 128
+        static let keepMax: UInt16 = 256
+        static let retryShare: UInt16 = 512
+    }
+
+    private var mask: UInt16 {
+        var mask: UInt16 = 0
+        if task.priority != nil { mask |= Bit.priority }
+        if task.retries != nil { mask |= Bit.retries }
+        if task.backoff != nil { mask |= Bit.backoff }
+        if task.jitter != nil { mask |= Bit.jitter }
+        if task.lease != nil { mask |= Bit.lease }
+        if task.timeout != nil { mask |= Bit.timeout }
+        if task.timeToLive != nil { mask |= Bit.timeToLive }
+        if task.keep != nil { mask |= Bit.keep }
+        if keepMax != nil { mask |= Bit.keepMax }
+        if retryShare != nil { mask |= Bit.retryShare }
+        return mask
+    }
+
+    /// `mask u16 │ [priority u8] [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64]
+    /// [keep i64] [most kept i64] [retry share u8]`
+    func write(to record: inout RecordWriter) {
+        record.uint16(mask)
+        if let priority = task.priority { record.uint8(UInt8(priority)) }
+        if let retries = task.retries { record.int64(retries) }
+        if let backoff = task.backoff { backoff.write(to: &record) }
+        if let jitter = task.jitter { record.uint8(UInt8(jitter)) }
+        for span in [task.lease, task.timeout, task.timeToLive, task.keep, keepMax] {
+            if let span { record.int64(span) }
+        }
+        if let retryShare { record.uint8(UInt8(retryShare)) }
+    }
+
+    init(from record: inout RecordReader) {
+        let mask = record.uint16()
+        if mask & Bit.priority != 0 { task.priority = Int(record.uint8()) }
+        if mask & Bit.retries != 0 { task.retries = record.int64() }
+        if mask & Bit.backoff != 0 { task.backoff = Backoff(from: &record) }
+        if mask & Bit.jitter != 0 { task.jitter = Int(record.uint8()) }
+        if mask & Bit.lease != 0 { task.lease = record.int64() }
+        if mask & Bit.timeout != 0 { task.timeout = record.int64() }
+        if mask & Bit.timeToLive != 0 { task.timeToLive = record.int64() }
+        if mask & Bit.keep != 0 { task.keep = record.int64() }
+        if mask & Bit.keepMax != 0 { keepMax = record.int64() }
+        if mask & Bit.retryShare != 0 { retryShare = Int(record.uint8()) }
+    }
+}
+
+/// Options that were set, behind one reference: a queue's state is copied once a group, and few queues have any.
+final class QueueSettings: Sendable {
+    static let none = QueueSettings(QueueOptions())
+
+    let options: QueueOptions
+
+    init(_ options: QueueOptions) { self.options = options }
+}
+
+/// Until when a queue is paused; `.min`: it is not, `.max`: until it is resumed.
+struct QueuePause: Equatable {
+    /// ADD is refused.
+    var adding = Timestamp.min
+    /// Nothing is handed out.
+    var handingOut = Timestamp.min
+
+    /// When something of it ends by itself next.
+    var nextEnd: Timestamp? { [adding, handingOut].filter { $0 != .min && $0 != .max }.min() }
+
+    func holds(at now: Timestamp) -> Bool { adding > now || handingOut > now }
+
+    /// Without what is over.
+    func cleared(by now: Timestamp) -> QueuePause {
+        QueuePause(adding: adding > now ? adding : .min, handingOut: handingOut > now ? handingOut : .min)
+    }
+}

@@ -1,0 +1,63 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// What operators say of queues and of tasks that ended.
+extension Generator {
+    mutating func manage(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
+        let queue = random.chance(96) ? random.pick(Self.queues) : Bytes("none".utf8)
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<14: return .queueSet(set(random.pick(Self.queues), now))
+        case 14..<24: return .queuePause(pause())
+        case 24..<44: return .queueResume(QueueRequest(queue: queue, request: nonce()))
+        // Those who wait for a deleted queue's tasks are told when these are removed: that is the engine's business.
+        case 44..<47 where model.watches.isEmpty:
+            return .queueDelete(QueueRequest(queue: queue, request: nonce(), caller: newCaller()))
+        case 47..<50: return .queueOptions(queue)
+        case 50..<72: return .retry(RetryRequest(id: anyID(model), reset: random.chance(50), request: nonce()))
+        case 72..<78: return .bulk(purge(queue))
+        case 78..<92: return .bulk(replay(queue))
+        case 92..<96: return .stopOperation(StopOperationRequest(number: anyOperation(model), request: nonce()))
+        default: return .operations
+        }
+    }
+
+    private mutating func set(_ queue: Bytes, _ now: Timestamp) -> QueueSetRequest {
+        var options = QueueOptions()
+        options.task = self.options(now, queue)
+        options.task.due = .now
+        options.retryShare = random.pick([nil, 0, 50, 100])
+        options.keepMax = random.pick([nil, 0, 2, 6])
+        var given: [QueueOption] = []
+        for option in QueueOption.allCases where random.chance(25) {
+            if option == .timeout, queue != Self.timedQueue { continue }
+            if option == .keepMax, !keepsFew { continue }
+            given.append(option)
+        }
+        return QueueSetRequest(queue: queue, given: given, options: options, request: nonce())
+    }
+
+    private mutating func pause() -> QueuePauseRequest {
+        QueuePauseRequest(
+            queue: random.pick(Self.queues), direction: random.pick([.handingOut, .handingOut, .adding, .both]),
+            span: random.pick([nil, 1, 20, 500]), request: nonce())
+    }
+
+    private mutating func purge(_ queue: Bytes) -> BulkRequest {
+        let state = random.pick(TaskState.allCases + [.dead, .pending, .completed])
+        return BulkRequest(
+            queue: queue, verb: .purge, filter: BulkFilter(state: state), request: nonce(), caller: newCaller())
+    }
+
+    private mutating func replay(_ queue: Bytes) -> BulkRequest {
+        let filter = BulkFilter(
+            state: .dead, type: random.pick([nil, nil] + Self.names), kind: random.pick([nil, nil, Bytes("net".utf8)]),
+            most: random.pick([nil, nil, 1, 4]))
+        return BulkRequest(
+            queue: queue, verb: random.pick([.replay, .replay, .replay, .count, .purge]), filter: filter,
+            rate: random.pick([nil, nil, 1, 50, 3_000]), request: nonce(), caller: newCaller())
+    }
+
+    private mutating func anyOperation(_ model: Model) -> UInt64? {
+        random.pick([nil, 1_000_000] + model.operations.keys.sorted().suffix(4).map { $0 })
+    }
+}

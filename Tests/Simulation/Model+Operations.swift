@@ -1,0 +1,190 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// An operation on many tasks.
+struct ModelOperation {
+    var number: UInt64
+    var queue: Bytes
+    var verb: BulkVerb
+    var filter: BulkFilter
+    var rate: Int64?
+    /// The newest task there was when it began.
+    var newest: TaskID?
+    var started: Timestamp
+    var state = "running"
+    var isCounting: Bool
+    var matched: Int64 = 0
+    var done: Int64 = 0
+    var failed: Int64 = 0
+    var ended: Timestamp?
+    /// Where it is in its list of tasks.
+    var place: Place?
+    var waiter: (caller: CallerID, request: RequestNonce?)?
+    /// The second that is counted, and the tasks handled in it.
+    var second: (from: Timestamp, tasks: Int64)?
+
+    var isRunning: Bool { state == "running" }
+
+    mutating func restart() {
+        waiter = nil
+        second = nil
+    }
+
+    /// So many tasks a second, from the first slice on; what was missed by more than 40 ms is not made up for.
+    mutating func allowance(_ now: Timestamp) -> Int64 {
+        guard let rate else { return .max }
+        var (from, tasks) = second ?? (now, 0)
+        if now - from >= 2_000 { (from, tasks) = (now, 0) }
+        if now - from >= 1_000 {
+            (from, tasks) = rate - tasks <= rate * 40 / 1_000 + 1 ? (from + 1_000, tasks - rate) : (now, 0)
+        }
+        second = (from, tasks)
+        return max(0, (now - from) * rate / 1_000 + 1 - tasks)
+    }
+}
+
+/// A task's place in the list an operation walks: ended ones by their end, waiting ones in the order of hand-out.
+struct Place: Comparable {
+    var numbers: [Int64]
+    var id: TaskID
+
+    init(_ task: ModelTask) {
+        id = task.id
+        let waiting = [Int64(10 - task.priority), task.isRetry ? 1 : 0, task.runAt]
+        numbers = task.state.isEnded ? [task.endedAt ?? 0] : waiting
+    }
+
+    static func < (left: Place, right: Place) -> Bool {
+        left.numbers == right.numbers
+            ? left.id < right.id : left.numbers.lexicographicallyPrecedes(right.numbers)
+    }
+}
+
+/// DLQ.REPLAY, DLQ.PURGE, QUEUE.PURGE, TASK.OPS, TASK.STOPOP.
+extension Model {
+    /// Tasks a slice changes.
+    static let slice = 3
+
+    mutating func start(_ request: BulkRequest, _ now: Timestamp) -> Outcome {
+        guard totals[request.queue] != nil else { return .refused(.noQueue) }
+        if request.filter.state == .active { return .refused(.badState) }
+        if operations.values.count(where: \.isRunning) >= Limits.operations { return .refused(.error) }
+        var operation = ModelOperation(
+            number: newestOperation + 1, queue: request.queue, verb: request.verb, filter: request.filter,
+            rate: request.rate,
+            newest: newestID, started: now, isCounting: request.verb != .purge)
+        if operation.verb == .replay {
+            keep(operation)
+            return .operation(operation.number)
+        }
+        runSlice(&operation, now)
+        guard operation.isRunning else { return .count(operation.verb == .count ? operation.matched : operation.done) }
+        operation.waiter = (request.caller, request.request)
+        keep(operation)
+        return .blocked
+    }
+
+    private mutating func keep(_ operation: ModelOperation) {
+        operations[operation.number] = operation
+        newestOperation = operation.number
+    }
+
+    mutating func stop(_ request: StopOperationRequest, _ now: Timestamp) -> Outcome {
+        guard let number = request.number, let operation = operations[number] else { return .refused(.error) }
+        guard operation.isRunning else { return .refused(.badState) }
+        end(number, "stopped", now)
+        return .ok
+    }
+
+    var operationList: [OperationSight] {
+        operations.values.sorted { $0.number < $1.number }.map {
+            OperationSight(
+                number: $0.number, verb: $0.verb, state: $0.state, matched: $0.matched, done: $0.done,
+                failed: $0.failed, rate: $0.rate, started: $0.started, ended: $0.ended)
+        }
+    }
+
+    var waitingCallers: [CallerID] {
+        calls.map(\.caller) + operations.values.compactMap(\.waiter?.caller) + removals.keys
+    }
+
+    mutating func end(_ number: UInt64, _ state: String, _ now: Timestamp) {
+        guard var operation = operations[number], operation.isRunning else { return }
+        (operation.state, operation.ended) = (state, now)
+        if let waiter = operation.waiter {
+            let outcome = Outcome.count(operation.verb == .count ? operation.matched : operation.done)
+            finished[waiter.caller] = outcome
+            remember(waiter.request, outcome, now)
+            operation.waiter = nil
+        }
+        operations[number] = operation
+    }
+
+    /// The engine ran a slice of this one; which one is its business.
+    mutating func runSlice(of number: UInt64, _ now: Timestamp) {
+        guard var operation = operations[number], operation.isRunning else { return }
+        runSlice(&operation, now)
+        let isOver = !operation.isRunning
+        if isOver { operation.state = "running" }
+        operations[number] = operation
+        if isOver { end(number, "done", now) }
+    }
+
+    private mutating func runSlice(_ operation: inout ModelOperation, _ now: Timestamp) {
+        let most = operation.filter.most ?? .max
+        if operation.isCounting {
+            let (found, isEnd) = walk(&operation, most - operation.matched, now)
+            operation.matched += Int64(found.count)
+            guard isEnd || operation.matched == most else { return }
+            (operation.place, operation.isCounting) = (nil, false)
+            if operation.verb == .count { (operation.state, operation.ended) = ("done", now) }
+            return
+        }
+        let left = most - operation.done - operation.failed
+        let allowed = min(Int64(Self.slice), operation.allowance(now), left)
+        let (found, isEnd) = walk(&operation, allowed, now)
+        for id in found {
+            if operation.verb != .replay {
+                remove(id)
+            } else if !revive(id, reset: true, now) {
+                operation.failed += 1
+                continue
+            }
+            operation.done += 1
+        }
+        operation.second?.tasks += Int64(found.count)
+        if operation.verb == .purge { operation.matched = operation.done }
+        if isEnd || left == Int64(found.count) { (operation.state, operation.ended) = ("done", now) }
+    }
+
+    /// The next matching tasks: at most `most`, and 20 places looked at for each task of a slice.
+    private func walk(_ operation: inout ModelOperation, _ most: Int64, _ now: Timestamp) -> ([TaskID], Bool) {
+        guard most > 0 else { return ([], false) }
+        let filter = operation.filter
+        let (queue, place) = (operation.queue, operation.place)
+        var line = tasks.values.filter { $0.queue == queue }
+            .filter { filter.state.isEnded ? $0.state == filter.state : $0.isWaiting }
+        if let place { line.removeAll { Place($0) <= place } }
+        line.sort { Place($0) < Place($1) }
+        var found: [TaskID] = []
+        for (looks, task) in line.enumerated() {
+            guard looks < 20 * Self.slice, Int64(found.count) < most else { return (found, false) }
+            operation.place = Place(task)
+            if matches(task, operation, now) { found.append(task.id) }
+        }
+        return (found, true)
+    }
+
+    private func matches(_ task: ModelTask, _ operation: ModelOperation, _ now: Timestamp) -> Bool {
+        guard let newest = operation.newest, task.id <= newest else { return false }
+        let filter = operation.filter
+        if let type = filter.type, task.type != type { return false }
+        if let kind = filter.kind, task.errorKind != kind { return false }
+        switch filter.state {
+        case .pending: return task.runAt <= operation.started
+        case .scheduled: return task.runAt > now
+        case .blocked: return false
+        default: return (task.endedAt ?? 0) <= operation.started
+        }
+    }
+}

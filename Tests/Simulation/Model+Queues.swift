@@ -1,0 +1,118 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// Until when a queue is paused; in the past: it is not.
+struct Pause {
+    var adding = Timestamp.min
+    var handingOut = Timestamp.min
+}
+
+/// QUEUE.SET, GET, PAUSE, RESUME, DEL, and KEEPMAX.
+extension Model {
+    mutating func set(_ request: QueueSetRequest) -> Outcome {
+        totals[request.queue, default: Totals()].added += 0
+        var set = options[request.queue, default: QueueOptions()]
+        let new = request.options
+        for option in request.given {
+            switch option {
+            case .priority: set.task.priority = new.task.priority
+            case .retries: set.task.retries = new.task.retries
+            case .backoff: set.task.backoff = new.task.backoff
+            case .jitter: set.task.jitter = new.task.jitter
+            case .lease: set.task.lease = new.task.lease
+            case .timeout: set.task.timeout = new.task.timeout
+            case .timeToLive: set.task.timeToLive = new.task.timeToLive
+            case .keep: set.task.keep = new.task.keep
+            case .keepMax: set.keepMax = new.keepMax
+            case .retryShare: set.retryShare = new.retryShare
+            }
+        }
+        options[request.queue] = set
+        removeSurplus()
+        return .ok
+    }
+
+    func queueOptions(_ name: Bytes) -> Outcome {
+        totals[name] == nil ? .refused(.noQueue) : .queueOptions(options[name, default: QueueOptions()])
+    }
+
+    mutating func pause(_ request: QueuePauseRequest, _ now: Timestamp) -> Outcome {
+        totals[request.queue, default: Totals()].added += 0
+        let until = request.span.map { now + $0 } ?? .max
+        if request.direction != .handingOut { pauses[request.queue, default: Pause()].adding = until }
+        if request.direction != .adding { pauses[request.queue, default: Pause()].handingOut = until }
+        return .ok
+    }
+
+    mutating func resume(_ request: QueueRequest) -> Outcome {
+        guard totals[request.queue] != nil else { return .refused(.noQueue) }
+        pauses[request.queue] = nil
+        return .ok
+    }
+
+    func isPaused(_ queue: Bytes, _ direction: KeyPath<Pause, Timestamp>, _ now: Timestamp) -> Bool {
+        pauses[queue].map { $0[keyPath: direction] > now } ?? false
+    }
+
+    /// The queue is gone at once; how long the caller waits is the engine's business.
+    mutating func delete(_ request: QueueRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
+        let name = request.queue
+        guard totals[name] != nil else { return .refused(.noQueue) }
+        if operations.values.count(where: \.isRunning) >= Limits.operations { return .refused(.error) }
+        guard !tasks.values.contains(where: { $0.queue == name && $0.state == .active }) else {
+            return .refused(.badState)
+        }
+        for number in operations.keys.sorted() where operations[number]?.queue == name { end(number, "stopped", now) }
+        tasks = tasks.filter { $0.value.queue != name }
+        holds = holds.filter { $0.key.queue != name }
+        contested = contested.filter { $0.key.queue != name }
+        (totals[name], options[name], pauses[name]) = (nil, nil, nil)
+        guard case .blocked = answer else { return .ok }
+        newestOperation += 1
+        removals[request.caller] = .some(request.request)
+        return .blocked
+    }
+
+    /// Whether KEEPMAX is set anywhere.
+    var keepsFew: Bool { options.values.contains { $0.keepMax != nil } }
+
+    /// Past KEEPMAX what ended first goes first.
+    mutating func removeSurplus() {
+        for (queue, options) in options {
+            guard let most = options.keepMax else { continue }
+            var kept = tasks.values.filter { $0.queue == queue && $0.state.isEnded && $0.state != .dead }
+            kept.sort { ($0.endedAt ?? 0, $0.id) < ($1.endedAt ?? 0, $1.id) }
+            for task in kept.dropLast(Int(most)) { remove(task.id) }
+        }
+    }
+
+    func deadKinds(_ request: DeadKindsRequest) -> Outcome {
+        let dead = tasks.values.filter { $0.queue == request.queue && $0.state == .dead }
+        let kinds = Dictionary(grouping: dead, by: \.errorKind)
+        return .deadKinds(kinds.map { KindSight(kind: $0.key, count: Int64($0.value.count)) }.sorted())
+    }
+
+    mutating func retry(_ request: RetryRequest, _ now: Timestamp) -> Outcome {
+        guard let id = request.id, let task = tasks[id] else { return .refused(.noTask) }
+        guard task.state.isEnded || task.state == .scheduled else { return .refused(.badState) }
+        return revive(id, reset: request.reset, now) ? .state(.pending) : .refused(.duplicate)
+    }
+
+    /// Back into the line: due now, with a new time to live and at least one more attempt; `false`: another task holds
+    /// its key.
+    mutating func revive(_ id: TaskID, reset: Bool, _ now: Timestamp) -> Bool {
+        guard var task = tasks[id] else { return false }
+        if let key = task.unique?.key {
+            let holder = holds[KeyName(queue: task.queue, key: key)]?.id
+            if let holder, holder != id { return false }
+            if holder == nil { takeKey(of: id, now) }
+        }
+        if reset { task.attempt = 0 } else { task.retries = max(task.retries, task.attempt) }
+        task.runAt = now
+        task.expiresAt = task.timeToLive.map { now + $0 }
+        (task.endedAt, task.result) = (nil, nil)
+        tasks[id] = task
+        move(id, .pending, "retry", now)
+        return true
+    }
+}
