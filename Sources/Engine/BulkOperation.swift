@@ -59,8 +59,8 @@ public enum BulkState: UInt8, Sendable {
     }
 }
 
-/// Something that is done to many tasks of a queue, slice by slice. Stored with every slice, in its transaction: after a
-/// crash it goes on where it was.
+/// Something that is done to many tasks of a queue, slice by slice. Stored with every slice, in its transaction: after
+/// a crash it goes on where it was.
 ///
 ///     mask u8 │ queue u32 │ verb u8 │ state u8 │ task state u8 │ most i64 │ rate i64 │ started i64 │ ended i64
 ///     │ matched i64 │ done i64 │ failed i64 │ before sequence u64 │ [1: type] [2: kind] place, each behind its length

@@ -67,8 +67,8 @@ extension Engine {
         }
     }
 
-    /// Where a kind is counted, and what is counted. The hash is keyed by the directory's secret: nobody outside can make
-    /// two kinds meet.
+    /// Where a kind is counted, and what is counted. The hash is keyed by the directory's secret: nobody outside can
+    /// make two kinds meet.
     private func findKind<A>(
         _ kind: Bytes?, _ queue: UInt32, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> (KeyBytes, DeadKind) {

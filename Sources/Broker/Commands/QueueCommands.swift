@@ -14,8 +14,9 @@ let queueCommands = [
     Command(
         "QUEUE.SET", .atLeast(4), [.write, .denyOutOfMemory],
         usage:
-            "queue [PRIORITY p] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | LIST n ms ...] "
-            + "[JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [KEEPMAX n] [RETRYSHARE pct | ADAPTIVE] [REQ nonce]",
+            "queue [PRIORITY p] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | "
+            + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [KEEPMAX n] "
+            + "[RETRYSHARE pct | ADAPTIVE] [REQ nonce]",
         summary: "Sets options of a queue; DEFAULT as a value takes one back. Tasks keep what they were added with.",
         group: "queue", reply: "OK", run: .write(parseSet)),
     Command(
