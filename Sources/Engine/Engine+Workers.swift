@@ -1,4 +1,4 @@
-import MartletProtocol
+public import MartletProtocol
 import MartletStorage
 
 extension Engine {
@@ -118,6 +118,12 @@ extension Engine {
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         return try answer(operation, now: now, in: transaction)
     }
+
+    /// The names of all workers that are known, in order.
+    public var workerNames: [Bytes] { workers.names }
+
+    /// How many workers are known.
+    public var workerCount: Int { workers.count }
 
     func workerViews(_ now: Timestamp) -> [WorkerView] {
         workers.names.compactMap { workers[$0] }.map { view($0, now) }

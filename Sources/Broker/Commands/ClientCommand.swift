@@ -5,8 +5,11 @@ import NIOCore
 let clientCommands = [
     Command(
         "CLIENT", .atLeast(2), [.fast, .loading],
-        usage: "ID | GETNAME | SETNAME name | SETINFO LIB-NAME|LIB-VER value | INFO | LIST | NO-EVICT on|off",
-        summary: "Tells about connections, and names this one.", group: "connection", reply: "depends",
+        usage:
+            "ID | GETNAME | SETNAME name | SETINFO LIB-NAME|LIB-VER value | INFO | LIST [TYPE type] [ID id [id ...]] | "
+            + "KILL address | KILL [ID id] [ADDR address] [TYPE type] [SKIPME yes|no] | NO-EVICT on|off | NO-TOUCH on|off",
+        summary: "Tells about connections, names this one, ends others.", group: "connection",
+        reply: "depends on the subcommand",
         run: .local(client))
 ]
 
@@ -16,6 +19,7 @@ private enum Subcommand {
     static let setInfo = Keyword("SETINFO")
     static let info = Keyword("INFO")
     static let list = Keyword("LIST")
+    static let kill = Keyword("KILL")
     static let noEvict = Keyword("NO-EVICT")
     static let noTouch = Keyword("NO-TOUCH")
     static let libraryName = Keyword("LIB-NAME")
@@ -40,14 +44,16 @@ private enum Subcommand {
         connection.output.ok()
     case Subcommand.info: connection.output.verbatim(broker.line(connection))
     case Subcommand.list:
-        let lines = broker.connections.values.sorted { $0.id < $1.id }.prefix(10_000).map { broker.line($0) }
-        connection.output.verbatim(lines.joined())
+        let chosen = try listed(&cursor, broker)
+        connection.output.verbatim(chosen.prefix(10_000).map { broker.line($0) }.joined())
+    case Subcommand.kill: try kill(&cursor, connection, broker)
     case Subcommand.noEvict, Subcommand.noTouch:
         let value = cursor.option()
         guard value == Subcommand.on || value == Subcommand.off else { throw cursor.syntaxError() }
         connection.output.ok()
     default:
-        throw CommandError(.error, "unknown subcommand '\(cursor.request.text(name))'. Try CLIENT HELP.")
+        throw CommandError(
+            .error, "unknown subcommand '\(cursor.request.text(name))': docs/commands.md has those of CLIENT")
     }
     try cursor.end()
 }

@@ -17,6 +17,8 @@ struct CommandFlags: OptionSet, Sendable {
     static let blocking = CommandFlags(rawValue: 1 << 6)
     static let fast = CommandFlags(rawValue: 1 << 7)
     static let loading = CommandFlags(rawValue: 1 << 8)
+    /// Its arguments are not shown to anybody who watches.
+    static let secret = CommandFlags(rawValue: 1 << 9)
 
     /// The names COMMAND gives, those of Redis.
     static let names: [(CommandFlags, String)] = [

@@ -7,9 +7,21 @@ struct CommandTable: Sendable {
     private let mask: Int
 
     static let all = CommandTable(
-        taskCommands + manageCommands + listCommands + workCommands + followCommands + workerCommands + queueCommands
-            + operationCommands + connectionCommands + clientCommands + serverCommands
-            + inspectionCommands)
+        [
+            taskCommands,
+            manageCommands,
+            listCommands,
+            workCommands,
+            followCommands,
+            workerCommands,
+            queueCommands,
+            operationCommands,
+            connectionCommands,
+            clientCommands,
+            serverCommands,
+            commandCommands,
+            inspectionCommands,
+        ].flatMap { $0 })
 
     init(_ commands: [Command]) {
         self.commands = commands

@@ -3,12 +3,12 @@ import MartletProtocol
 /// What concerns the connection itself.
 let connectionCommands = [
     Command(
-        "HELLO", .atLeast(1), [.noAuth, .fast, .loading],
+        "HELLO", .atLeast(1), [.noAuth, .fast, .loading, .secret],
         usage: "[protover [AUTH username password] [SETNAME clientname]]",
         summary: "Chooses the protocol version and tells about the server.", group: "connection", reply: "a map",
         run: .local(hello)),
     Command(
-        "AUTH", 2...3, [.noAuth, .fast, .loading], usage: "[username] password",
+        "AUTH", 2...3, [.noAuth, .fast, .loading, .secret], usage: "[username] password",
         summary: "Authenticates the connection.", group: "connection", reply: "OK", run: .local(authenticate)),
     Command(
         "PING", 1...2, [.fast], usage: "[message]", summary: "Answers.", group: "connection",
@@ -44,6 +44,7 @@ let connectionCommands = [
         run: .local { (_, connection, broker) throws(CommandError) in
             connection.output.version = .two
             connection.name = []
+            broker.monitors[connection.id] = nil
             (connection.lastReserve, connection.lastKeepalive) = (nil, nil)
             connection.isAuthenticated = broker.password == nil
             connection.output.raw("+RESET\r\n")

@@ -4,17 +4,19 @@ import MartletProtocol
 let inspectionCommands: [Command] =
     [
         Command(
-            "HGETALL", .exactly(2), [.readonly, .fast], usage: "key", summary: "Shows a task: @task:<id>.",
+            "HGETALL", .exactly(2), [.readonly, .fast], usage: "key",
+            summary: "Shows a task or a worker: @task:<id>, @worker:<id>.",
             group: "inspection", reply: "a map of text",
             run: .inspect { (cursor) throws(CommandError) in .hash(try cursor.bytes("key")) }),
         Command(
-            "HGET", .exactly(3), [.readonly, .fast], usage: "key field", summary: "Shows one field of a task.",
+            "HGET", .exactly(3), [.readonly, .fast], usage: "key field",
+            summary: "Shows one field of a task or a worker.",
             group: "inspection", reply: "text, null if there is none",
             run: .inspect { (cursor) throws(CommandError) in
                 .hashField(try cursor.bytes("key"), field: try cursor.bytes("field"))
             }),
         Command(
-            "HLEN", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts the fields of a task.",
+            "HLEN", .exactly(2), [.readonly, .fast], usage: "key", summary: "Counts the fields of a task or a worker.",
             group: "inspection", reply: "an integer",
             run: .inspect { (cursor) throws(CommandError) in .hashLength(try cursor.bytes("key")) }),
         Command(
@@ -56,7 +58,7 @@ let inspectionCommands: [Command] =
             run: .inspect { (cursor) throws(CommandError) in .type(try cursor.bytes("key")) }),
         Command(
             "TTL", .exactly(2), [.readonly, .fast], usage: "key", summary: "Tells how long a key lives.",
-            group: "inspection", reply: "-1: for ever; -2: there is none",
+            group: "inspection", reply: "seconds for the record of an ended task; -1: for ever; -2: there is none",
             run: .inspect { (cursor) throws(CommandError) in .timeToLive(try cursor.bytes("key")) }),
         Command(
             "EXISTS", .atLeast(2), [.readonly, .fast], usage: "key [key ...]", summary: "Counts the keys there are.",
@@ -75,6 +77,13 @@ let inspectionCommands: [Command] =
             "SCAN", .atLeast(2), [.readonly], usage: "cursor [MATCH pattern] [COUNT n] [TYPE t]",
             summary: "Walks keys; the reserved ones when the pattern begins with @.", group: "inspection",
             reply: "an array of the next cursor and keys", run: .inspect(parseScan)),
+        Command(
+            "MEMORY", .atLeast(3), [.readonly], usage: "USAGE key [SAMPLES count]",
+            summary: "Tells about how many bytes are stored of what a key shows.", group: "inspection",
+            reply: "an integer, null if there is no such key", run: .inspect(parseMemory)),
+        Command(
+            "BROKER.INFO", .exactly(1), [.readonly, .fast], summary: "Tells about the broker at a glance.",
+            group: "server", reply: "a map", run: .inspect { (_) throws(CommandError) in .broker }),
         Command(
             "DBSIZE", .exactly(1), [.readonly, .fast], summary: "Counts the keys that are not reserved.",
             group: "inspection", reply: "an integer",
@@ -106,13 +115,24 @@ let inspectionCommands: [Command] =
     return .scan(cursor: position, pattern: pattern, count: count, type: type)
 }
 
+@Sendable private func parseMemory(_ cursor: inout ArgumentCursor) throws(CommandError) -> Inspection {
+    let name = cursor.position
+    guard cursor.option() == Keyword("USAGE") else {
+        throw CommandError(.error, "unknown subcommand '\(cursor.request.text(name))': MEMORY knows USAGE")
+    }
+    let key = try cursor.bytes("key")
+    if cursor.skip(Keyword("SAMPLES")) { _ = try cursor.integer("SAMPLES", in: 0...Int64.max) }
+    try cursor.end()
+    return .memory(key)
+}
+
 /// Redis' writing commands that somebody may try on a reserved key. There are no other keys yet.
 private let reservedWrites = [
     "SET", "DEL", "UNLINK", "EXPIRE", "PERSIST", "HSET", "HDEL", "ZADD", "ZREM", "LPUSH", "RPUSH", "LPOP", "RPOP",
     "SADD", "SREM", "RENAME",
 ].map { name in
     Command(
-        name, .atLeast(2), [.fast], usage: "key ...", summary: "Refused: reserved keys are read-only.",
+        name, .atLeast(2), [.fast], usage: "key [argument ...]", summary: "Refused: reserved keys are read-only.",
         group: "inspection", reply: "an error",
         run: .local { (cursor, _, _) throws(CommandError) in
             guard try cursor.bytes("key").first == UInt8(ascii: "@") else { throw .unknownCommand(cursor.request) }

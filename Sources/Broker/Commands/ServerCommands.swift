@@ -1,11 +1,9 @@
 import Logging
 import MartletProtocol
+import MartletStorage
 
 /// What concerns the process.
 let serverCommands = [
-    Command(
-        "COMMAND", .atLeast(1), [.loading], usage: "[COUNT | LIST | INFO [name ...] | DOCS [name ...]]",
-        summary: "Tells about the commands.", group: "server", reply: "depends", run: .local(command)),
     Command(
         "INFO", .atLeast(1), [.loading], usage: "[section ...]", summary: "Tells about the process and its tasks.",
         group: "server", reply: "text",
@@ -16,7 +14,7 @@ let serverCommands = [
         }),
     Command(
         "CONFIG", .atLeast(2), [.admin, .loading], usage: "GET pattern [pattern ...]",
-        summary: "Tells the few settings that Redis tools ask for.", group: "server", reply: "a map",
+        summary: "Tells the settings in force, and those that Redis tools ask for.", group: "server", reply: "a map",
         run: .local(config)),
     Command(
         "TIME", .exactly(1), [.fast, .loading], summary: "Tells the broker's time.", group: "server",
@@ -26,6 +24,18 @@ let serverCommands = [
             connection.output.bulk(integer: broker.clock.microseconds / 1_000_000)
             connection.output.bulk(integer: broker.clock.microseconds % 1_000_000)
         }),
+    Command(
+        "MONITOR", .exactly(1), [.admin, .loading],
+        summary: "Shows every command as it is run; passwords are not shown. RESET ends it.", group: "server",
+        reply: "OK, then a line for each command",
+        run: .local { (_, connection, broker) throws(CommandError) in
+            connection.output.ok()
+            broker.monitors[connection.id] = connection
+        }),
+    Command(
+        "SLOWLOG", .atLeast(2), [.admin, .loading], usage: "GET [count] | LEN | RESET",
+        summary: "Tells the newest commands that took 10 ms or longer.", group: "server",
+        reply: "entries as Redis has them; LEN: an integer; RESET: OK", run: .local(slowLog)),
     Command(
         "SHUTDOWN", .atLeast(1), [.admin, .loading], usage: "[NOSAVE | SAVE] [NOW] [FORCE]",
         summary: "Stops the broker in order; everything answered is durable anyway.", group: "server",
@@ -52,12 +62,7 @@ let serverCommands = [
         throw CommandError(
             .error, "CONFIG knows GET only: settings are flags, MARTLET_ variables or the configuration file")
     }
-    let settings = [
-        ("save", ""), ("appendonly", "yes"), ("appendfsync", "always"), ("databases", "1"),
-        ("maxclients", "\(broker.configuration.maxClients)"), ("port", "\(broker.configuration.port)"),
-        ("timeout", "\(broker.configuration.idleMilliseconds / 1_000)"),
-        ("proto-max-bulk-len", "\(RequestLimits().bulk)"),
-    ]
+    let settings = broker.settings
     var patterns: [Glob] = []
     while cursor.hasMore { patterns.append(Glob(try cursor.bytes("pattern"))) }
     let chosen = settings.filter { setting in patterns.contains { $0.matches(Array(setting.0.utf8)) } }
@@ -68,62 +73,37 @@ let serverCommands = [
     }
 }
 
-@Sendable private func command(
+@Sendable private func slowLog(
     _ cursor: inout ArgumentCursor, _ connection: Connection, _ broker: Broker
 ) throws(CommandError) {
     let name = cursor.position
-    let all = broker.table.commands
-    guard let subcommand = cursor.option() else {
-        connection.output.array(all.count)
-        for row in all { connection.output.describe(row) }
-        return
-    }
-    switch subcommand {
-    case .count: connection.output.integer(Int64(all.count))
-    case .list:
-        connection.output.array(all.count)
-        for row in all { connection.output.bulk(row.name.lowercased()) }
-    case Keyword("INFO"):
-        let rows = cursor.hasMore ? named(&cursor, broker) : all
-        connection.output.array(rows.count)
-        for row in rows { row.map { connection.output.describe($0) } ?? connection.output.nullArray() }
-    case Keyword("DOCS"):
-        let rows = cursor.hasMore ? named(&cursor, broker).compactMap { $0 } : all
-        connection.output.map(rows.count)
-        for row in rows { connection.output.document(row) }
+    switch cursor.option() ?? .none {
+    case Keyword("GET"):
+        let count = cursor.hasMore ? try cursor.integer("count", in: -1...Int64.max) : 10
+        connection.output.slowCommands(broker.slowLog.newest(count < 0 ? SlowLog.most : Int(clamping: count)))
+    case Keyword("LEN"): connection.output.integer(Int64(broker.slowLog.count))
+    case Keyword("RESET"):
+        broker.slowLog.removeAll()
+        connection.output.ok()
     default:
-        throw CommandError(.error, "unknown subcommand '\(cursor.request.text(name))'. Try COMMAND HELP.")
+        throw CommandError(
+            .error, "unknown subcommand '\(cursor.request.text(name))': SLOWLOG knows GET, LEN and RESET")
     }
+    try cursor.end()
 }
 
-private func named(_ cursor: inout ArgumentCursor, _ broker: Broker) -> [Command?] {
-    var rows: [Command?] = []
-    while let name = cursor.option() { rows.append(broker.table[name]) }
-    return rows
-}
-
-extension ReplyWriter {
-    /// One entry of COMMAND: name, arity, flags, keys (none are routed by), categories, tips, key specs, subcommands.
-    fileprivate mutating func describe(_ command: Command) {
-        array(10)
-        bulk(command.name.lowercased())
-        integer(Int64(command.redisArity))
-        let flags = CommandFlags.names.filter { command.flags.contains($0.0) }
-        set(flags.count)
-        for flag in flags { simple(flag.1) }
-        for _ in 0..<3 { integer(0) }
-        set(1)
-        simple("@\(command.group)")
-        for _ in 0..<3 { array(0) }
-    }
-
-    fileprivate mutating func document(_ command: Command) {
-        bulk(command.name.lowercased())
-        map(5)
-        field("summary", text: command.summary)
-        field("since", text: command.since)
-        field("group", text: command.group)
-        field("usage", text: command.usage.isEmpty ? command.name : "\(command.name) \(command.usage)")
-        field("reply", text: command.reply)
+extension Broker {
+    /// What CONFIG GET tells: the settings by their own names, and what Redis tools ask for by Redis' names.
+    fileprivate var settings: [(String, String)] {
+        let own = configuration.settings.map { ($0.setting.name, $0.value.description) }
+        let redis = [
+            ("save", ""), ("appendonly", "yes"),
+            ("appendfsync", configuration.durability == .always ? "always" : "everysec"),
+            ("databases", "1"), ("maxclients", "\(configuration.maxClients)"), ("port", "\(configuration.port)"),
+            ("timeout", "\(configuration.idleMilliseconds / 1_000)"), ("maxmemory", "0"),
+            ("proto-max-bulk-len", "\(RequestLimits().bulk)"), ("slowlog-max-len", "\(SlowLog.most)"),
+            ("slowlog-log-slower-than", "\(SlowLog.threshold)"),
+        ]
+        return own + redis.filter { setting in !own.contains { $0.0 == setting.0 } }
     }
 }

@@ -13,7 +13,9 @@ extension Broker {
         case .info(let sections): output.verbatim(try information(sections, engine, now, transaction))
         case .type(let key):
             output.simple(try look.exists(key, engine, transaction) ? ReservedKey(key)?.type ?? "none" : "none")
-        case .timeToLive(let key): output.integer(try look.exists(key, engine, transaction) ? -1 : -2)
+        case .timeToLive(let key): output.integer(try look.timeToLive(key, engine, transaction))
+        case .memory(let key): try look.memory(key, engine, transaction).map { output.integer($0) } ?? output.null()
+        case .broker: brokerInfo(&output, engine, now)
         case .exists(let keys):
             var count: Int64 = 0
             for key in keys where try look.exists(key, engine, transaction) { count += 1 }

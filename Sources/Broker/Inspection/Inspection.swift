@@ -17,6 +17,8 @@ enum Inspection {
     case members(Bytes)
     case memberCount(Bytes)
     case string(Bytes)
+    case memory(Bytes)
+    case broker
     case keys(Glob)
     case scan(cursor: Bytes, pattern: Glob?, count: Int, type: String?)
 }

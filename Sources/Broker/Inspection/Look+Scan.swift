@@ -19,6 +19,7 @@ extension Look {
                 all.append(Array("@queue:".utf8) + name + Array(":\(view.rawValue)".utf8))
             }
         }
+        for worker in engine.workerNames { all.append(Array("@worker:".utf8) + worker) }
         return all
     }
 

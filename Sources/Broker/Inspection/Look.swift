@@ -15,7 +15,7 @@ struct Look {
         case .task(let id): try task(id, false, engine, transaction) != nil
         case .view(let queue, _): try self.queue(queue, engine, transaction) != nil
         case .stateCount, .queues: true
-        case .worker(let name): try fields(Array("@worker:".utf8) + name, engine, transaction).isEmpty == false
+        case .worker(let name): try worker(name, engine, transaction) != nil
         }
     }
 
@@ -23,8 +23,8 @@ struct Look {
         _ key: Bytes, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
     ) throws -> [(StaticString, Bytes)] {
         switch ReservedKey(key) {
-        // Workers do not introduce themselves yet: there is no record of any.
-        case nil, .unknown, .worker: []
+        case nil, .unknown: []
+        case .worker(let name): try worker(name, engine, transaction).map { $0.textFields } ?? []
         case .task(let id): try task(id, false, engine, transaction).map { $0.textFields } ?? []
         case .view, .stateCount, .queues: throw Self.wrongType
         }
@@ -39,7 +39,7 @@ struct Look {
         return try fields(key, engine, transaction).first { "\($0.0)".utf8.elementsEqual(field) }?.1
     }
 
-    private func task<A>(
+    func task<A>(
         _ id: TaskID?, _ payload: Bool, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
     ) throws -> TaskView? {
         let request = GetRequest(id: id, payload: payload)

@@ -83,6 +83,7 @@ extension Broker {
         } catch {
             refuse(error, connection)
         }
+        if !monitors.isEmpty, let command = connection.lastCommand { monitor(command, cursor.request, connection) }
         done(connection)
     }
 
@@ -113,6 +114,7 @@ extension Broker {
         } catch {
             refuse(CommandError(.error, "\(error)"), connection)
         }
+        observe(command, cursor.request, connection)
         done(connection)
     }
 
@@ -133,6 +135,7 @@ extension Broker {
         }
         let answer = try engine.apply(operation, now: now, in: transaction)
         put(answer, connection)
+        observe(command, cursor.request, connection)
         done(connection)
     }
 

@@ -63,6 +63,7 @@ extension Broker {
         connections[connection.id] = nil
         keptAlive[connection.id] = nil
         stalled[connection.id] = nil
+        monitors[connection.id] = nil
         totalInbound -= connection.countedInbound
         totalExcess -= connection.excess
         totalOutstanding -= connection.outstanding

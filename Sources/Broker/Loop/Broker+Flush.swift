@@ -6,6 +6,7 @@ import NIOCore
 extension Broker {
     /// Ends a round: everything it did is durable.
     func finishRound(_ now: Timestamp) {
+        showMonitored()
         let list = touched
         touched.removeAll(keepingCapacity: true)
         for connection in list { flush(connection) }

@@ -40,6 +40,7 @@ extension Broker {
     private func runReads(_ queue: [Connection], _ now: Timestamp) {
         do throws(StorageError) {
             try store.read { (engine, transaction) throws(StorageError) in
+                group.mark = BrokerClock.bootMicroseconds()
                 for connection in queue where connection.need == .reading {
                     while !group.isFull, let (command, cursor) = next(connection, now) {
                         if needs(command) == .writing {
@@ -63,10 +64,12 @@ extension Broker {
 
     private func runWrites(_ queue: [Connection], _ now: Timestamp) {
         group.byteLimit = gate.look(store, now, logger)
+        let shown = monitored.writerIndex
         do throws(StorageError) {
             engineInstant = try store.write(
                 now: now,
                 { (engine, transaction) throws(StorageError) in
+                    group.mark = BrokerClock.bootMicroseconds()
                     for connection in queue where connection.need == .writing {
                         try run(connection, &engine, now, transaction)
                         if group.isFull { break }
@@ -78,6 +81,7 @@ extension Broker {
             reportDamage()
         } catch {
             logger.debug("a group failed and is run again one by one", metadata: ["reason": "\(error)"])
+            monitored.moveWriterIndex(to: shown)
             runOneByOne(queue, now)
         }
     }

@@ -1,6 +1,7 @@
 import MartletEngine
 import MartletProtocol
 import MartletStorage
+import NIOCore
 
 /// After a storage failure inside a group: nothing of it happened, so its commands run again one by one, each answered
 /// for itself.
@@ -19,6 +20,7 @@ extension Broker {
     }
 
     private func runAlone(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp) {
+        group.mark = BrokerClock.bootMicroseconds()
         switch command.run {
         case .local(let run):
             begin(connection)
@@ -61,6 +63,7 @@ extension Broker {
     ) -> StorageError? {
         group.begin()
         note(connection)
+        let shown = monitored.writerIndex
         do throws(StorageError) {
             engineInstant = try store.write(
                 now: now,
@@ -72,6 +75,7 @@ extension Broker {
             return nil
         } catch {
             for note in group.notes.reversed() { note.restore() }
+            monitored.moveWriterIndex(to: shown)
             return error
         }
     }

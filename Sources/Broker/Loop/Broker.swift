@@ -22,6 +22,12 @@ final class Broker {
     var clock: BrokerClock
     var gate = StorageGate()
     var statistics = Statistics()
+    /// Connections that are shown what is run.
+    var monitors: [CallerID: Connection] = [:]
+    /// What this round ran, as lines for the monitors; and how many commands found no room there.
+    var monitored = ByteBuffer()
+    var monitoredSkips = 0
+    var slowLog = SlowLog()
 
     var connections: [CallerID: Connection] = [:]
     var lastConnection: CallerID = 0
@@ -101,6 +107,8 @@ struct Group {
     var commands = 0
     var bytes = 0
     var byteLimit = GroupLimits.bytes
+    /// When the last command that needs storage was done: from then on the next one counts.
+    var mark: Int64 = 0
     /// Something may have become due: a look at a task makes it happen first.
     var mayBeDue = false
     /// Where every connection that was changed stood before.

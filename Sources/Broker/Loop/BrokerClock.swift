@@ -51,6 +51,9 @@ package struct BrokerClock {
         Reading(wall: read(CLOCK_REALTIME), boot: read(CLOCK_BOOTTIME))
     }
 
+    /// Reads the clock that runs evenly.
+    static func bootMicroseconds() -> Int64 { read(CLOCK_BOOTTIME) }
+
     private static func read(_ clock: Int32) -> Int64 {
         var time = timespec()
         unsafe clock_gettime(clock, &time)

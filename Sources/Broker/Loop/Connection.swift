@@ -73,6 +73,8 @@ final class Connection {
     var libraryName = Bytes()
     var libraryVersion = Bytes()
     var lastCommand: Command?
+    /// As a monitor it was not shown everything.
+    var missesCommands = false
     var lastActive: Timestamp
 
     init(id: CallerID, address: String, now: Timestamp, isAuthenticated: Bool, outputLimit: Int) {

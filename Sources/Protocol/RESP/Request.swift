@@ -48,6 +48,11 @@ public struct Request: Sendable {
         return buffer.getBytes(at: buffer.readerIndex + Int(range.start), length: Int(range.count)) ?? []
     }
 
+    /// A copy of the first `count` bytes of argument `index`, which has as many.
+    public func bytes(_ index: Int, first count: Int) -> Bytes {
+        buffer.getBytes(at: buffer.readerIndex + Int(ranges[index].start), length: min(count, length(index))) ?? []
+    }
+
     /// Argument `index` as text for a message: at most `limit` bytes, without control characters.
     public func text(_ index: Int, limit: Int = 128) -> String {
         Self.printable(bytes(index), limit: limit)
