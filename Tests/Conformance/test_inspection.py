@@ -223,7 +223,7 @@ def test_redis_py_understands_the_inspection_commands(broker):
         client = redis.Redis(port=broker.port, protocol=protocol)
         assert client.time()[0] == pytest.approx(time.time(), abs=5)
         assert client.command_count() == len(client.command_list())
-        assert list(map(str, client.command_getkeys("EXISTS", "a", "b"))) == ["a", "b"]
+        assert client.command_getkeys("EXISTS", "a", "b") in (["a", "b"], [b"a", b"b"])
         assert "task.add" in client.command()
         assert client.memory_usage("@queues") is not None
         info = client.execute_command("BROKER.INFO")

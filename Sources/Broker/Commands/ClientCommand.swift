@@ -5,9 +5,9 @@ import NIOCore
 let clientCommands = [
     Command(
         "CLIENT", .atLeast(2), [.fast, .loading],
-        usage:
-            "ID | GETNAME | SETNAME name | SETINFO LIB-NAME|LIB-VER value | INFO | LIST [TYPE type] [ID id [id ...]] | "
-            + "KILL address | KILL [ID id] [ADDR address] [TYPE type] [SKIPME yes|no] | NO-EVICT on|off | NO-TOUCH on|off",
+        usage: "ID | GETNAME | SETNAME name | SETINFO LIB-NAME|LIB-VER value | INFO | LIST [TYPE type] "
+            + "[ID id [id ...]] | KILL address | KILL [ID id] [ADDR address] [TYPE type] [SKIPME yes|no] | "
+            + "NO-EVICT on|off | NO-TOUCH on|off",
         summary: "Tells about connections, names this one, ends others.", group: "connection",
         reply: "depends on the subcommand",
         run: .local(client))

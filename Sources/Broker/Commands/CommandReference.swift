@@ -20,10 +20,10 @@ public enum CommandReference {
     private static let introduction = """
         # Commands
 
-        Made from the command table; `tools/docs` writes it anew, and a test fails when it is stale. `TASKADD` is taken for
-        `TASK.ADD`. Options stand in any order behind the other arguments, each at most once. Times are milliseconds.
-        What they mean together is the wire contract's business; what is refused past which size stands in
-        [limits.md](limits.md).
+        Made from the command table; `tools/docs` writes it anew, and a test fails when it is stale. `TASKADD` is taken
+        for `TASK.ADD`. Options stand in any order behind the other arguments, each at most once. Times are
+        milliseconds. What they mean together is the wire contract's business; what is refused past which size stands
+        in [limits.md](limits.md).
 
         """
 
