@@ -141,7 +141,7 @@ extension Engine {
         let number = page.queue.map { Int($0) - 1 }
         for index in number.map({ $0..<$0 + 1 }) ?? queues.indices {
             let ours = self.sources(page.request, queues[index])
-            expected += candidates(page.request, queues[index]) + Int64(ours.count)
+            expected += candidates(page.request, queues[index]) + Int64(ours.count) + 1
             guard expected <= limit else { return nil }
             sources += ours
         }

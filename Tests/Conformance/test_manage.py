@@ -27,6 +27,8 @@ def test_tags_and_meta_travel_with_the_task(broker):
                 assert shown["tags"] == [b"red", b"blue"]
                 assert as_map(shown["meta"]) == {"trace": b"2-b", "tenant": b"\x00\xff"}
             assert as_map(as_map(client("TASK.GET", many[1]))["meta"]) == {"k": b""}
+            key = b"@task:" + task
+            assert (client("HGET", key, "tags"), client("HGET", key, "meta")) == (b"red,blue", b"trace=2-b,tenant=\x00\xff")
             client("TASK.ACK", given["id"], given["token"])
 
 

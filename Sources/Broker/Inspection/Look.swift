@@ -127,6 +127,9 @@ extension TaskView {
     /// The fields of TASK.GET that are not null, as text.
     var textFields: [(StaticString, Bytes)] {
         func number(_ value: Int64?) -> Bytes? { value.map { Array(String($0).utf8) } }
+        func listed(_ items: [Bytes]) -> Bytes? {
+            items.isEmpty ? nil : Bytes(items.joined(separator: [UInt8(ascii: ",")]))
+        }
         let all: [(StaticString, Bytes?)] = [
             ("id", id.text), ("queue", queue), ("type", type), ("state", Array(state.name.utf8)),
             ("priority", number(Int64(priority))), ("attempt", number(attempt)), ("retries", number(retries)),
@@ -134,7 +137,8 @@ extension TaskView {
             ("enqueued_at", number(enqueuedAt)), ("run_at", number(runAt)), ("started_at", number(startedAt)),
             ("deadline", number(deadline)), ("ended_at", number(endedAt)), ("last_error", lastError),
             ("error_kind", errorKind), ("progress", number(progress.map(Int64.init))), ("note", note),
-            ("cancel", number(cancel ? 1 : 0)), ("unique", unique), ("keep_until", number(keepUntil)),
+            ("cancel", number(cancel ? 1 : 0)), ("unique", unique), ("tags", listed(tags)),
+            ("meta", listed(meta.map { $0.name + [UInt8(ascii: "=")] + $0.value })), ("keep_until", number(keepUntil)),
             ("result_size", number(resultSize.map(Int64.init))), ("payload_size", number(Int64(payloadSize))),
         ]
         return all.compactMap { name, value in value.map { (name, $0) } }
