@@ -88,12 +88,13 @@ extension Engine {
     private mutating func makeRoom(
         for name: Bytes, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> CommandError? {
-        guard workers[name] == nil else { return nil }
+        guard workers[name] == nil, workers.count >= Limits.workers || workers.forgetBound < now else { return nil }
         for _ in 0..<2 {
             guard let silent = workers.mostSilent else { return nil }
             let isFull = workers.count >= Limits.workers
             let silence = now - silent.lastBeat
             guard silence > Limits.workerMemory || (isFull && silence > Self.beat * Self.missedBeats) else {
+                workers.forgetBound = silent.lastBeat + Limits.workerMemory
                 guard isFull else { return nil }
                 return CommandError(.error, "\(Limits.workers) workers are known and none of them is stale")
             }

@@ -90,7 +90,9 @@ extension Engine {
             case .waiterLeft(let waiter): room.insert(waiter)
             case .typeAdded: types.removeLast()
             case .workerCounted(let name, let what, let change): _ = workers.count(name, what, -change)
-            case .worker(let name, let before): workers[name] = before
+            case .worker(let name, let before):
+                workers[name] = before
+                workers.forgetBound = .min
             case .watcher(let caller, let before): before.map { watchers.insert($0) } ?? watchers.remove(caller)
             case .operation(let number, let before): operations[number] = before
             }

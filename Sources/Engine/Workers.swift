@@ -80,6 +80,8 @@ enum WorkerCount: Int {
 struct Workers {
     private var byName: [Bytes: WorkerRecord] = [:]
     private(set) var lastNumber: UInt32 = 0
+    /// Nobody has been silent for long enough to be forgotten before this.
+    var forgetBound: Timestamp = .min
 
     var isEmpty: Bool { byName.isEmpty }
     var count: Int { byName.count }

@@ -3,7 +3,7 @@ public enum CommandReference {
     /// The whole file.
     public static var document: String {
         let groups: [(name: String, title: String)] = [
-            ("task", "Tasks"), ("worker", "Workers"), ("queue", "Queues"),
+            ("task", "Tasks"), ("worker", "Workers"), ("queue", "Queues"), ("dlq", "Dead letters"),
             ("inspection", "Inspection"), ("connection", "Connections"), ("server", "The process"),
         ]
         let rows = CommandTable.all.commands
