@@ -29,17 +29,30 @@ extension Engine {
             loaded.append(QueueState(id: reader.next(), from: &record))
             return true
         }
+        // A queue is found by its number: a gap would give its tasks to another.
+        for (index, queue) in loaded.enumerated() where queue.id != UInt32(index + 1) {
+            throw Self.incomplete("the record of queue number \(index + 1)")
+        }
         queues = loaded
         for queue in queues where !queue.name.isEmpty { queueNumbers[queue.name] = queue.id }
     }
 
     private mutating func loadTypes(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
-        var loaded: [Bytes] = []
-        try transaction.scanRecords(Tables.names, from: KeyBytes(), prefix: KeyBytes()) { _, record in
-            loaded.append(record.bytes())
+        var loaded: [(number: UInt32, name: Bytes)] = []
+        try transaction.scanRecords(Tables.names, from: KeyBytes(), prefix: KeyBytes()) { key, record in
+            var reader = key.reader
+            _ = reader.next(UInt8.self)
+            loaded.append((reader.next(), record.bytes()))
             return true
         }
-        for name in loaded { _ = types.add(name) }
+        for (number, name) in loaded {
+            guard types.add(name) == number else { throw Self.incomplete("the name of type number \(types.count)") }
+        }
+    }
+
+    /// Numbers in records lead to names and queues: with a gap they would lead to others.
+    private static func incomplete(_ what: String) -> StorageError {
+        StorageError(.damaged, "\(what) is missing or damaged; martlet check --repair puts another in its place")
     }
 
     /// The active ones lie together: a restart reads them and no others. A damaged one is put aside when its task is

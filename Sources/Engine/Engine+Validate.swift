@@ -11,7 +11,10 @@ extension Engine {
         try census.readTasks(transaction)
         try census.readStates(transaction)
         try census.readIndexes(transaction)
+        var audit = Audit(now: now) { _, _ in }
+        try audit.run(transaction)
         return census.disagreements() + disagreements(with: census, now)
+            + audit.findings.map { "\($0.kind.rawValue): \($0.text)" }
     }
 
     private func disagreements(with census: Census, _ now: Timestamp) -> [String] {

@@ -109,7 +109,7 @@ extension BrokerServer {
                 && (try? SocketAddress(ipAddress: host, port: 0)) != nil
     }
 
-    private static func exitCode(_ error: StorageError) -> Int32 {
+    static func exitCode(_ error: StorageError) -> Int32 {
         switch error.kind {
         case .busy: EX_TEMPFAIL
         case .version, .damaged: EX_DATAERR

@@ -1,0 +1,343 @@
+import Foundation
+import MartletEngine
+import MartletProtocol
+import MartletStorage
+import Testing
+
+/// A way in which tables can come to disagree, planted through the storage layer.
+struct Plant: Sendable, CustomTestStringConvertible {
+    let kind: Disagreement.Kind
+    let what: String
+    let plant: @Sendable (borrowing Transaction<Writing>, PlantedStore) throws(StorageError) -> Void
+
+    var testDescription: String { "\(kind.rawValue): \(what)" }
+
+    init(
+        _ kind: Disagreement.Kind, _ what: String,
+        _ plant: @escaping @Sendable (borrowing Transaction<Writing>, PlantedStore) throws(StorageError) -> Void
+    ) {
+        (self.kind, self.what, self.plant) = (kind, what, plant)
+    }
+}
+
+/// A store with tasks in every state, closed, and the keys of its tables as `docs/storage.md` draws them.
+struct PlantedStore: Sendable {
+    static let tables = [
+        "tasks", "states", "waiting", "timers", "ended", "bodies", "history", "queues", "names", "requests",
+        "quarantine", "unique", "workers", "logs",
+    ].enumerated().map { Table(index: $0.offset, name: $0.element) }
+
+    static func table(_ name: String) -> Table { tables.first { $0.name == name } ?? tables[0] }
+
+    /// No task has it.
+    static let nobody: UInt64 = 77 << 16
+
+    var pending: UInt64 = 0
+    var scheduled: UInt64 = 0
+    var active: UInt64 = 0
+    var completed: UInt64 = 0
+    var dead: UInt64 = 0
+    var large: UInt64 = 0
+    var unique: UInt64 = 0
+
+    init(_ fixture: StoreFixture) throws {
+        completed = try fixture.add { $0.priority = 10 }.sequence
+        dead = try fixture.add { ($0.priority, $0.retries) = (9, 0) }.sequence
+        active = try fixture.add { $0.priority = 8 }.sequence
+        let tasks = try fixture.reserve(count: 3)
+        let result = Bytes((0..<5_000).map { UInt8(truncatingIfNeeded: $0 &* 7_919 >> 3) })
+        try fixture.run(.acknowledge(AcknowledgeRequest(id: tasks[0].id, token: tasks[0].token, result: result)))
+        try fixture.run(.fail(FailRequest(id: tasks[1].id, token: tasks[1].token, message: [1])))
+        pending = try fixture.add { $0.timeToLive = 3_600_000 }.sequence
+        scheduled = try fixture.add { $0.due = .after(3_600_000) }.sequence
+        large = try fixture.add(payload: result).sequence
+        var request = AddRequest(queue: Bytes("q".utf8), type: Bytes("t".utf8), payload: [1])
+        request.unique = UniqueKey(Bytes("key".utf8))
+        guard case .id(let id) = try fixture.run(.add(request))[0] else { throw StoreFixture.Unexpected() }
+        unique = id.sequence
+    }
+
+    static func key(_ sequence: UInt64) -> KeyBytes {
+        var key = KeyBytes()
+        key.append(sequence)
+        return key
+    }
+
+    static func state(_ phase: UInt8, _ sequence: UInt64) -> KeyBytes {
+        var key = KeyBytes()
+        key.append(phase)
+        key.append(sequence)
+        return key
+    }
+
+    static func waiting(_ sequence: UInt64, inverse: UInt8 = 5, due: Int64) -> KeyBytes {
+        var key = KeyBytes()
+        key.append(UInt32(1))
+        key.append(inverse)
+        key.append(UInt32(0))
+        key.append(UInt8(0))
+        key.append(due)
+        key.append(sequence)
+        return key
+    }
+
+    /// The first key of a table in which the task's sequence stands at `offset`.
+    static func find(
+        _ name: String, _ sequence: UInt64, at offset: Int, kind: UInt8? = nil,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> KeyBytes {
+        let wanted = key(sequence).bytes
+        var found: KeyBytes?
+        try transaction.scan(table(name), from: KeyBytes(), prefix: KeyBytes()) { key, _ in
+            let isKind = kind.map { key.bytes[8] == $0 } ?? true
+            if key.bytes.count >= offset + 8, Array(key.bytes[offset..<offset + 8]) == wanted, isKind { found = key }
+            return found == nil
+        }
+        guard let found else { throw StorageError(.failed, "the test finds nothing in \(name)") }
+        return found
+    }
+
+    /// Stores a record again, changed.
+    static func rewrite(
+        _ name: String, _ key: KeyBytes, to other: KeyBytes? = nil, _ transaction: borrowing Transaction<Writing>,
+        _ change: (inout Bytes) -> Void
+    ) throws(StorageError) {
+        guard var bytes = try transaction.read(table(name), key, { $0.rest() }) else {
+            throw StorageError(.failed, "the test finds no record in \(name)")
+        }
+        change(&bytes)
+        let changed = bytes
+        try transaction.put(table(name), other ?? key) { $0.rest(changed) }
+    }
+}
+
+extension Plant {
+    private typealias Store = PlantedStore
+
+    static let all: [Plant] = tasks + states + indexes + numbers
+
+    private static let tasks = [
+        Plant(.waitingWithoutTask, "the record is gone") { (transaction, store) throws(StorageError) in
+            try transaction.delete(Store.table("tasks"), Store.key(store.pending))
+        },
+        Plant(.damagedRecord, "a task") { (transaction, store) throws(StorageError) in
+            try transaction.put(Store.table("tasks"), Store.key(store.pending), flags: 9)
+        },
+        Plant(.taskNowhere, "its waiting entry is gone") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("waiting", store.pending, at: 18, transaction)
+            try transaction.delete(Store.table("waiting"), key)
+        },
+        Plant(.taskNowhere, "its active state is gone") { (transaction, store) throws(StorageError) in
+            try transaction.delete(Store.table("states"), Store.state(1, store.active))
+        },
+        Plant(.misplacedWaiting, "a second entry") { (transaction, store) throws(StorageError) in
+            let key = Store.waiting(store.pending, inverse: 2, due: 5)
+            try transaction.put(Store.table("waiting"), key, flags: 0)
+        },
+        Plant(.misplacedWaiting, "an entry of an active task") { (transaction, store) throws(StorageError) in
+            try transaction.put(Store.table("waiting"), Store.waiting(store.active, due: 5), flags: 0)
+        },
+        Plant(.misplacedWaiting, "wrong flags") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("waiting", store.pending, at: 18, transaction)
+            try transaction.put(Store.table("waiting"), key, flags: 1)
+        },
+        Plant(.bodyMissing, "a payload") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("bodies", store.large, at: 0, transaction)
+            try transaction.delete(Store.table("bodies"), key)
+        },
+        Plant(.bodyMissing, "a result") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("bodies", store.completed, at: 0, transaction)
+            try transaction.delete(Store.table("bodies"), key)
+        },
+        Plant(.damagedRecord, "a payload") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("bodies", store.large, at: 0, transaction)
+            try transaction.put(Store.table("bodies"), key, flags: 9)
+        },
+    ]
+
+    private static let states = [
+        Plant(.stateWithoutTask, "an active one") { (transaction, store) throws(StorageError) in
+            try transaction.delete(Store.table("tasks"), Store.key(store.active))
+        },
+        Plant(.damagedRecord, "an active state") { (transaction, store) throws(StorageError) in
+            try transaction.put(Store.table("states"), Store.state(1, store.active), flags: 9)
+        },
+        Plant(.stateOutOfPlace, "an active state among the waiting") { (transaction, store) throws(StorageError) in
+            let key = Store.state(1, store.active)
+            try Store.rewrite("states", key, to: Store.state(2, store.active), transaction) { _ in }
+        },
+        Plant(.stateOutOfPlace, "an active state without a token") { (transaction, store) throws(StorageError) in
+            // Behind mask, queue, type, state, priority, attempt and retries.
+            try Store.rewrite("states", Store.state(1, store.active), transaction) { bytes in
+                for index in 28..<36 { bytes[index] = 0 }
+            }
+        },
+        Plant(.historyDangling, "of no task") { (transaction, store) throws(StorageError) in
+            var from = Store.key(store.dead)
+            from.append(UInt32(0))
+            var to = Store.key(Store.nobody)
+            to.append(UInt32(0))
+            try Store.rewrite("history", from, to: to, transaction) { _ in }
+        },
+        Plant(.logMissing, "of an active task") { (transaction, store) throws(StorageError) in
+            // The mask's bit that says that there is a log.
+            try Store.rewrite("states", Store.state(1, store.active), transaction) { $0[1] |= 0x20 }
+        },
+        Plant(.logDangling, "of no task") { (transaction, store) throws(StorageError) in
+            var key = Store.key(Store.nobody)
+            key.append(UInt64(0))
+            try transaction.put(Store.table("logs"), key) { $0.uint8(1) }
+        },
+        Plant(.bodyDangling, "of no task") { (transaction, store) throws(StorageError) in
+            var key = Store.key(Store.nobody)
+            key.append(UInt8(1))
+            let from = try Store.find("bodies", store.large, at: 0, transaction)
+            try Store.rewrite("bodies", from, to: key, transaction) { _ in }
+        },
+    ]
+
+    private static let indexes = [
+        Plant(.timerMissing, "of a scheduled task") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("timers", store.scheduled, at: 9, kind: 1, transaction)
+            try transaction.delete(Store.table("timers"), key)
+        },
+        Plant(.timerMissing, "of a time to live") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("timers", store.pending, at: 9, kind: 2, transaction)
+            try transaction.delete(Store.table("timers"), key)
+        },
+        Plant(.timerMissing, "of retention") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("timers", store.completed, at: 9, kind: 3, transaction)
+            try transaction.delete(Store.table("timers"), key)
+        },
+        Plant(.timerDangling, "of no task") { (transaction, store) throws(StorageError) in
+            var key = KeyBytes()
+            key.append(Int64(5))
+            key.append(UInt8(2))
+            key.append(Store.nobody)
+            key.append(UInt32(1))
+            try transaction.put(Store.table("timers"), key, flags: 0)
+        },
+        Plant(.endedUnlisted, "a completed task") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("ended", store.completed, at: 13, transaction)
+            try transaction.delete(Store.table("ended"), key)
+        },
+        Plant(.endedDangling, "a pending task") { (transaction, store) throws(StorageError) in
+            var key = KeyBytes()
+            key.append(UInt32(1))
+            key.append(UInt8(4))
+            key.append(Int64(5))
+            key.append(store.pending)
+            try transaction.put(Store.table("ended"), key, flags: 0)
+        },
+        Plant(.uniqueDangling, "its task is gone") { (transaction, store) throws(StorageError) in
+            try transaction.delete(Store.table("tasks"), Store.key(store.unique))
+        },
+        Plant(.uniqueMissing, "its hold is gone") { (transaction, store) throws(StorageError) in
+            let all = KeyBytes()
+            guard let key = try transaction.first(Store.table("unique"), from: all, prefix: all)?.key else { return }
+            try transaction.delete(Store.table("unique"), key)
+        },
+    ]
+
+    private static let numbers = [
+        Plant(.counterWrong, "one state's") { (transaction, store) throws(StorageError) in
+            var queue = KeyBytes()
+            queue.append(UInt32(1))
+            try Store.rewrite("queues", queue, transaction) { $0[16] &+= 1 }
+        },
+        Plant(.nameMissing, "of the only type") { (transaction, store) throws(StorageError) in
+            let all = KeyBytes()
+            guard let key = try transaction.first(Store.table("names"), from: all, prefix: all)?.key else { return }
+            try transaction.delete(Store.table("names"), key)
+        },
+        Plant(.queueMissing, "the only one") { (transaction, store) throws(StorageError) in
+            var queue = KeyBytes()
+            queue.append(UInt32(1))
+            try transaction.delete(Store.table("queues"), queue)
+        },
+        Plant(.numbersBehind, "the last sequence") { (transaction, store) throws(StorageError) in
+            var own = KeyBytes()
+            own.append(UInt32(0))
+            // Behind the secret.
+            try Store.rewrite("queues", own, transaction) { bytes in for index in 8..<16 { bytes[index] = 0 } }
+        },
+    ]
+}
+
+@Suite("A check finds where tables disagree, and mends it")
+struct AuditTests {
+    @Test("a store with tasks in every state has nothing to complain about")
+    func sound() throws {
+        let fixture = try StoreFixture()
+        _ = try PlantedStore(fixture)
+        let findings = try fixture.findings()
+        #expect(findings == [], "\(findings)")
+        fixture.store.close()
+        let report = try check(fixture, repair: true)
+        #expect(report.count == 0 && report.left == 0 && report.tasks == 7)
+    }
+
+    @Test("what is planted is found, and after a repair nothing is left", arguments: Plant.all)
+    func planted(plant: Plant) throws {
+        let fixture = try StoreFixture()
+        let store = try PlantedStore(fixture)
+        fixture.store.close()
+        let environment = try Environment(directory: fixture.directory, tables: PlantedStore.tables)
+        try environment.write { (transaction) throws(StorageError) in try plant.plant(transaction, store) }
+        environment.close()
+
+        let found = try check(fixture, repair: false)
+        #expect(found.found.contains { $0.kind == plant.kind }, "found \(found.found.map(\.kind.rawValue))")
+        #expect(found.left == found.count)
+        #expect(try check(fixture, repair: false).count == found.count, "a check without repair changes nothing")
+        let mended = try check(fixture, repair: true)
+        #expect(mended.count == found.count && mended.left == 0)
+        #expect(try check(fixture, repair: false).count == 0)
+
+        try fixture.restart()
+        #expect(try fixture.findings() == [])
+        let queue = plant.kind == .queueMissing ? "recovered-queue-1" : "q"
+        #expect(try fixture.reserve(queue, count: 10).count >= 2, "whatever can be served is served")
+        let findings = try fixture.findings()
+        #expect(findings == [], "\(findings)")
+    }
+
+    @Test("every kind of disagreement is planted")
+    func kinds() {
+        #expect(Set(Plant.all.map(\.kind)) == Set(Disagreement.Kind.allCases))
+    }
+
+    @Test("a directory that a broker holds is left alone")
+    func held() throws {
+        let fixture = try StoreFixture()
+        let error = #expect(throws: StorageError.self) { try check(fixture, repair: false) }
+        #expect(error?.kind == .busy)
+    }
+
+    @Test("a store whose names or queues have a gap is not opened, and says what to do")
+    func gap() throws {
+        for name in ["names", "queues"] {
+            let fixture = try StoreFixture()
+            _ = try fixture.add()
+            _ = try fixture.add("another")
+            fixture.store.close()
+            let environment = try Environment(directory: fixture.directory, tables: PlantedStore.tables)
+            try environment.write { (transaction) throws(StorageError) in
+                var key = KeyBytes()
+                if name == "names" { key.append(UInt8(1)) }
+                key.append(UInt32(1))
+                try transaction.put(PlantedStore.table(name), key, flags: 9)
+            }
+            environment.close()
+            guard name == "queues" else { continue }
+            let error = #expect(throws: StorageError.self) { try fixture.restart() }
+            #expect(error?.kind == .damaged && error?.description.contains("martlet check --repair") == true)
+            #expect(try check(fixture, repair: true).left == 0)
+            try fixture.restart()
+        }
+    }
+
+    private func check(_ fixture: StoreFixture, repair: Bool) throws -> DataCheck.Report {
+        try DataCheck(directory: fixture.directory, now: fixture.now).run(repair: repair)
+    }
+}
