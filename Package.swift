@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "MartletBroker", "MartletBench", logging, lifecycle,
+                "MartletBroker", "MartletBench", "MartletClient", "MartletProtocol", logging, lifecycle,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/martlet", swiftSettings: safe),

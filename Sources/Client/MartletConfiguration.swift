@@ -20,6 +20,9 @@ public struct MartletConfiguration: Sendable {
     public var outstandingCommands = 65_536
     /// Most bytes of such commands.
     public var outstandingBytes = 256 * 1024 * 1024
+    /// For tools at a terminal: a connection that cannot be made, or is lost, fails what waits instead of being made
+    /// again.
+    package var failsFast = false
 
     public init(host: String = "127.0.0.1", port: Int = 7379, password: String? = nil) {
         self.host = host

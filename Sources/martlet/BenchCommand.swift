@@ -50,13 +50,13 @@ struct BenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let plan = try plan()
-        let meter = ProgressMeter()
+        let meter = ProgressLine()
         let report: BenchReport
         do {
-            report = try await LoadGenerator.run(plan) { meter.show($0) }
+            report = try await LoadGenerator.run(plan) { meter.show(Self.text($0)) }
         } catch {
             meter.clear()
-            writeToStandardError("martlet bench: \(error)\n")
+            writeLine("martlet bench: \(error)", to: STDERR_FILENO)
             throw ExitCode(EX_UNAVAILABLE)
         }
         meter.clear()
@@ -66,6 +66,11 @@ struct BenchCommand: AsyncParsableCommand {
 }
 
 extension BenchCommand {
+    private static func text(_ progress: LoadGenerator.Progress) -> String {
+        ProgressLine.text(
+            done: progress.finished, of: progress.jobs, unit: "jobs", seconds: progress.seconds)
+    }
+
     /// The options as a plan. Throws a usage error for what is not possible.
     private func plan() throws -> BenchPlan {
         var plan = BenchPlan()
@@ -109,28 +114,3 @@ extension BenchCommand {
 extension BenchPlan.Mode: ExpressibleByArgument {}
 extension BenchPlan.Peer: ExpressibleByArgument {}
 extension BenchPlan.Priorities: ExpressibleByArgument {}
-
-/// One line on the terminal that says how far a run is; silent when standard error is no terminal.
-private struct ProgressMeter: Sendable {
-    private let isTerminal = isatty(STDERR_FILENO) == 1
-    private static let clearLine = "\r\u{1B}[K"
-
-    func show(_ progress: LoadGenerator.Progress) {
-        guard isTerminal else { return }
-        let rate = Double(progress.finished) / max(progress.seconds, 0.001)
-        let left = rate > 0 ? "\(Int(Double(progress.jobs - progress.finished) / rate) + 1) s left" : ""
-        let percent = progress.finished * 100 / max(1, progress.jobs)
-        let done = "\(progress.finished) of \(progress.jobs) jobs (\(percent) %)"
-        writeToStandardError("\(Self.clearLine)\(done), \(Int(rate)) jobs/s, \(left)")
-    }
-
-    func clear() {
-        if isTerminal { writeToStandardError(Self.clearLine) }
-    }
-}
-
-/// Writes `text` as it is; a closed standard error is nobody's loss.
-private func writeToStandardError(_ text: String) {
-    let bytes = Array(text.utf8)
-    _ = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
-}

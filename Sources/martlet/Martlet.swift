@@ -6,7 +6,11 @@ import Glibc
 struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet", abstract: "A task broker in one process.", version: "martlet 0.1.0",
-        subcommands: [ServeCommand.self, BenchCommand.self])
+        subcommands: [
+            ServeCommand.self, AddCommand.self, TasksCommand.self, TaskCommand.self, QueuesCommand.self,
+            DLQCommand.self, WorkersCommand.self, StatsCommand.self, TopCommand.self, CheckCommand.self,
+            ResetCommand.self, InjectCommand.self, BenchCommand.self,
+        ])
 
     /// Says what is wrong with the arguments in one line; the parser by itself would print its usage, too.
     static func main() async {

@@ -68,9 +68,3 @@ private func onSignal(_ number: Int32, _ body: @escaping @Sendable () -> Void) -
     source.resume()
     return source
 }
-
-/// Writes one line at once; a closed descriptor is nobody's loss.
-func writeLine(_ text: String, to descriptor: Int32) {
-    let bytes = Array("\(text)\n".utf8)
-    _ = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
-}

@@ -199,6 +199,11 @@ extension Link {
         case .connecting: break
         case .idle, .pausing, .closed: return
         }
+        guard !configuration.failsFast else {
+            phase = .idle
+            for command in queue.removeAll() { command.sink.deliver(.failure(.connection(reason))) }
+            return
+        }
         queue.connectionLost()
         guard !queue.isEmpty else {
             phase = .idle

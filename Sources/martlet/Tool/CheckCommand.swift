@@ -1,0 +1,67 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import MartletBroker
+import MartletProtocol
+
+/// `martlet check`: holds a data directory's tables against each other.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check the data of a broker that is stopped.",
+        discussion: """
+            Reads all tables and says where they disagree. With --repair it mends what can be derived and moves \
+            damaged records out of the way; take a copy of the directory first. Ends with 0 when nothing is left to \
+            complain about, with 1 otherwise.
+            """)
+
+    @Option(help: "The data directory; MARTLET_DATA names it too. (default: ./martlet-data)")
+    var data: String?
+    @Flag(help: "Mend what can be derived.")
+    var repair = false
+    @Flag(help: "Print JSON.")
+    var json = false
+    @Option(help: "How many disagreements are shown.")
+    var limit = 100
+
+    func run() throws {
+        let directory = data ?? ProcessInfo.processInfo.environment["MARTLET_DATA"] ?? "./martlet-data"
+        let progress = ProgressLine()
+        do throws(StartError) {
+            let report = try DataDirectory.check(directory, repair: repair) { table, records in
+                progress.show("\(table): \(records) records")
+            }
+            progress.clear()
+            print(json ? reply(report).json : text(report))
+            if report.left > 0 { throw StartError(EXIT_FAILURE, "") }
+        } catch {
+            progress.clear()
+            if !error.description.isEmpty { writeLine("martlet check: \(error)", to: STDERR_FILENO) }
+            throw ExitCode(error.exitCode)
+        }
+    }
+
+    private func text(_ report: DataDirectory.Report) -> String {
+        guard report.count > 0 else { return "\(report.tasks) tasks: all tables agree" }
+        var lines = report.found.prefix(limit).map { finding in
+            "\(finding.kind): \(finding.text)\(finding.isRepairable ? "" : " (cannot be derived)")"
+        }
+        if report.count > lines.count { lines.append("… \(report.count - lines.count) more") }
+        lines.append("\(report.tasks) tasks, \(report.count) disagreements, \(report.left) left")
+        if report.left > 0, !repair { lines.append("--repair mends what can be derived; copy the directory first") }
+        return lines.joined(separator: "\n")
+    }
+
+    private func reply(_ report: DataDirectory.Report) -> RESPValue {
+        let found = report.found.prefix(limit).map { finding in
+            RESPValue.map([
+                RESPField(.simple("kind"), .simple(finding.kind)), RESPField(.simple("text"), .simple(finding.text)),
+                RESPField(.simple("repairable"), .boolean(finding.isRepairable)),
+            ])
+        }
+        return .map([
+            RESPField(.simple("tasks"), .integer(Int64(report.tasks))),
+            RESPField(.simple("disagreements"), .integer(Int64(report.count))),
+            RESPField(.simple("left"), .integer(Int64(report.left))), RESPField(.simple("found"), .array(found)),
+        ])
+    }
+}

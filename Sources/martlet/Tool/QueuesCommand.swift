@@ -1,0 +1,80 @@
+import ArgumentParser
+import MartletProtocol
+
+/// `martlet queues`: all queues, or one; pause and resume.
+struct QueuesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queues", abstract: "List queues, or pause and resume one.",
+        subcommands: [List.self, Pause.self, Resume.self], defaultSubcommand: List.self)
+
+    struct List: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "List queues with their counts. (default)")
+        @Argument(help: "Everything about this queue alone.")
+        var queue: String?
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            if let queue {
+                door.show(try await door.call("QUEUE.INFO", .text(queue))) { reply in
+                    OutputTable.fields(reply.pairs.map { ($0.name, $0.value.cell) })
+                }
+            } else {
+                door.show(try await door.call("QUEUE.LIST")) { QueueTable.text($0.elements ?? []) }
+            }
+        }
+    }
+
+    struct Pause: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "pause", abstract: "Hold a queue: no hand-outs, no new tasks, or neither.")
+        @Argument(help: "The queue.")
+        var queue: String
+        @Option(help: "in: no new tasks; out: no hand-outs; all: neither. (default: out)")
+        var side = "out"
+        @Option(name: .customLong("for"), help: "For how long; without it until it is resumed.")
+        var span: SpanArgument?
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            var command = RESPCommand("QUEUE.PAUSE", .text(queue), .text(side.uppercased()))
+            if let span { command.append("FOR", .integer(span.milliseconds)) }
+            door.show(try await door.send(command)) { $0.cell }
+        }
+    }
+
+    struct Resume: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "resume", abstract: "Let a paused or draining queue go on.")
+        @Argument(help: "The queue.")
+        var queue: String
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            door.show(try await door.call("QUEUE.RESUME", .text(queue))) { $0.cell }
+        }
+    }
+}
+
+/// Queues as people look at them in lists.
+enum QueueTable {
+    private static let columns = [
+        ("QUEUE", "name"), ("PENDING", "pending"), ("SCHEDULED", "scheduled"), ("ACTIVE", "active"),
+        ("BLOCKED", "blocked"), ("DLQ", "dlq"), ("COMPLETED", "completed"), ("ADDED", "total_added"),
+        ("FAILED", "total_failed"), ("WORKERS", "workers"),
+    ]
+
+    static func text(_ queues: [RESPValue]) -> String {
+        queues.isEmpty ? "no queues" : table(queues).text
+    }
+
+    static func table(_ queues: [RESPValue]) -> OutputTable {
+        var table = OutputTable(columns.map(\.0) + ["OLDEST", "NOTE"])
+        for queue in queues {
+            let oldest = queue["oldest_ms"]?.integer.map { TimeText.span($0) } ?? "-"
+            let notes = ["paused", "draining", "lagging"].filter { queue[$0]?.boolean == true }
+            table.add(columns.map { queue[$0.1]?.cell ?? "-" } + [oldest, notes.joined(separator: ",")])
+        }
+        return table
+    }
+}
