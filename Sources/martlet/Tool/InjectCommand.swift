@@ -72,7 +72,8 @@ struct InjectCommand: BrokerCommand {
         var left = numbers
         while !left.isEmpty {
             let reply = try await door.call(
-                "TASK.RESERVE", 1, .text(queue), "COUNT", .integer(Int64(left.count)), "WORKER", "martlet-inject", "REQ",
+                "TASK.RESERVE", 1, .text(queue), "COUNT", .integer(Int64(left.count)), "WORKER", "martlet-inject",
+                "REQ",
                 .text(Door.nonce()))
             let tasks = reply.elements ?? []
             guard !tasks.isEmpty else {
