@@ -24,7 +24,8 @@ struct Plant: Sendable, CustomTestStringConvertible {
 struct PlantedStore: Sendable {
     static let tables = [
         "tasks", "states", "waiting", "timers", "ended", "bodies", "history", "queues", "names", "requests",
-        "quarantine", "unique", "workers", "logs",
+        "quarantine", "unique", "workers", "logs", "kinds",
+        "operations",
     ].enumerated().map { Table(index: $0.offset, name: $0.element) }
 
     static func table(_ name: String) -> Table { tables.first { $0.name == name } ?? tables[0] }
@@ -99,7 +100,8 @@ struct PlantedStore: Sendable {
 
     /// Stores a record again, changed.
     static func rewrite(
-        _ name: String, _ key: KeyBytes, to other: KeyBytes? = nil, _ transaction: borrowing Transaction<Writing>,
+        _ name: String, _ key: KeyBytes, to other: KeyBytes? = nil, version: UInt8 = 1,
+        _ transaction: borrowing Transaction<Writing>,
         _ change: (inout Bytes) -> Void
     ) throws(StorageError) {
         guard var bytes = try transaction.read(table(name), key, { $0.rest() }) else {
@@ -107,7 +109,7 @@ struct PlantedStore: Sendable {
         }
         change(&bytes)
         let changed = bytes
-        try transaction.put(table(name), other ?? key) { $0.rest(changed) }
+        try transaction.put(table(name), other ?? key, version: version) { $0.rest(changed) }
     }
 }
 
@@ -245,6 +247,11 @@ extension Plant {
             queue.append(UInt32(1))
             try Store.rewrite("queues", queue, transaction) { $0[16] &+= 1 }
         },
+        Plant(.kindWrong, "not counted") { (transaction, store) throws(StorageError) in
+            let all = KeyBytes()
+            guard let key = try transaction.first(Store.table("kinds"), from: all, prefix: all)?.key else { return }
+            try transaction.delete(Store.table("kinds"), key)
+        },
         Plant(.nameMissing, "of the only type") { (transaction, store) throws(StorageError) in
             let all = KeyBytes()
             guard let key = try transaction.first(Store.table("names"), from: all, prefix: all)?.key else { return }
@@ -259,7 +266,9 @@ extension Plant {
             var own = KeyBytes()
             own.append(UInt32(0))
             // Behind the secret.
-            try Store.rewrite("queues", own, transaction) { bytes in for index in 8..<16 { bytes[index] = 0 } }
+            try Store.rewrite("queues", own, version: 2, transaction) { bytes in
+                for index in 8..<16 { bytes[index] = 0 }
+            }
         },
     ]
 }

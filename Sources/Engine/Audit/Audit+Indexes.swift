@@ -35,8 +35,8 @@ extension Audit {
             guard let timer = TimerKey(bytes) else {
                 return audit.report(.timerDangling, "timer of an unknown kind", .delete(Tables.timers, bytes))
             }
-            if timer.kind == .unique {
-                guard try !audit.isNeeded(unique: timer, transaction) else { return }
+            if let isNeeded = try audit.isNeeded(taskless: timer, transaction) {
+                guard !isNeeded else { return }
                 return audit.report(
                     .timerDangling, "\(timer.kind) of \(audit.name(timer.sequence))", .delete(Tables.timers, bytes))
             }
@@ -56,6 +56,18 @@ extension Audit {
         }
     }
 
+    /// Of a timer that does not need its task; `nil`: it does.
+    private func isNeeded<A>(
+        taskless timer: TimerKey, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Bool? {
+        switch timer.kind {
+        case .unique: try isNeeded(unique: timer, transaction)
+        case .resume: queues[timer.queue]?.pause.nextEnd == timer.at
+        case .surplus: queues[timer.queue] != nil
+        case .due, .timeToLive, .retention: nil
+        }
+    }
+
     private func isNeeded<A>(
         _ timer: TimerKey, _ known: Known, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Bool {
@@ -63,7 +75,7 @@ extension Audit {
         switch timer.kind {
         case .timeToLive: return known.ended == nil && known.expiresAt == timer.at
         case .retention: return known.ended?.keepUntil == timer.at
-        case .unique: return true
+        case .unique, .resume, .surplus: return true
         case .due:
             guard known.isWaiting, known.state.runAt == timer.at else { return false }
             let key = known.waitingKey(timer.sequence).bytes
@@ -125,7 +137,7 @@ extension Audit {
             })
     }
 
-    /// Lines of tasks' logs, and workers.
+    /// Lines of tasks' logs; workers; operations.
     mutating func walkLogs<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
         try records(
             Tables.logs, transaction, decode: { _, _ in },
@@ -147,6 +159,13 @@ extension Audit {
             Tables.workers, transaction, decode: { _, _ in },
             damaged: { audit, key in
                 audit.report(.damagedRecord, "a worker", .quarantine(Tables.workers, key))
+            },
+            { _, _, _ in })
+        try records(
+            Tables.operations, transaction, decode: { _, _ in },
+            damaged: { audit, key in
+                audit.report(
+                    .damagedRecord, "an operation on many tasks", .quarantine(Tables.operations, key))
             },
             { _, _, _ in })
     }

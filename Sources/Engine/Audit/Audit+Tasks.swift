@@ -64,6 +64,7 @@ extension Audit {
         if let at = ended.keepUntil {
             try expect(TimerKey(at: at, kind: .retention, sequence: sequence, queue: ended.queue), transaction)
         }
+        if ended.state == .dead { tally(kindOf: ended) }
         let lies = ended.resultSize != nil && ended.result == nil
         if lies, try !transaction.contains(Tables.bodies, BodyKind.result.key(sequence)) {
             var without = ended

@@ -20,6 +20,8 @@ struct Audit {
     /// The highest numbers that are in use.
     var highest = (queue: UInt32(0), type: UInt32(0), sequence: UInt64(0), token: Int64(0))
     var broker: BrokerRecord?
+    /// Dead tasks by queue and kind of error, as they are being counted.
+    var kinds: [KindPlace: DeadKind] = [:]
     private let progress: (String, Int) -> Void
 
     /// - Parameter progress: is told now and then which table is read and how many records of it were.
@@ -41,6 +43,8 @@ struct Audit {
         try walkHistory(transaction)
         try walkLogs(transaction)
         try walkRequests(transaction)
+        try walkKinds(transaction)
+        try checkPauses(transaction)
         compareNames()
         compareCounters()
         compareNumbers()

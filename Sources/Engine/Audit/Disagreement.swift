@@ -28,6 +28,7 @@ public struct Disagreement: Sendable {
         case nameMissing = "missing name of a type"
         case queueMissing = "missing record of a queue"
         case counterWrong = "wrong counter"
+        case kindWrong = "wrong count of a kind of error"
         /// The broker's own numbers are behind those that were given out.
         case numbersBehind = "numbers behind"
     }
@@ -52,6 +53,7 @@ enum Repair: Sendable {
     case state(Phase, UInt64, StateRecord)
     /// The holds of a queue's UNIQUE keys with one hash.
     case unique(UInt32, UInt64, UniqueBucket)
+    case kind(KeyBytes, DeadKind)
     case typeName(UInt32, Bytes)
     case queue(QueueState)
     case broker(BrokerRecord)
@@ -68,6 +70,7 @@ enum Repair: Sendable {
             let key = UniqueBucket.key(queue, hash)
             try transaction.delete(Tables.unique, key)
             if !bucket.holds.isEmpty { try transaction.put(Tables.unique, key) { bucket.write(to: &$0) } }
+        case .kind(let key, let kind): try transaction.put(Tables.kinds, key) { kind.write(to: &$0) }
         case .typeName(let number, let name):
             try transaction.put(Tables.names, Names.key(.type, number)) { $0.bytes(name) }
         case .queue(let queue): try transaction.put(Tables.queues, queueKey(queue.id)) { queue.write(to: &$0) }

@@ -22,8 +22,9 @@ struct DLQCommand: AsyncParsableCommand {
         func run(_ door: Door) async throws(ToolError) {
             guard limit > 0 else { throw .usage("--limit must be 1 or more") }
             guard let queue else { return try await overview(door) }
-            guard !byKind else {
-                return door.show(try await door.call("DLQ.LIST", .text(queue), "BY", "KIND"), as: Self.kinds)
+            if byKind {
+                let kinds = try await door.pages("DLQ.LIST", [.text(queue), "BY", "KIND"], limit: limit)
+                return door.show(.array(kinds), as: Self.kinds)
             }
             let tasks = try await door.pages("DLQ.LIST", [.text(queue)], limit: limit)
             door.show(.array(tasks)) { _ in TaskTable.text(tasks) }
