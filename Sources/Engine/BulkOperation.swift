@@ -187,7 +187,8 @@ struct BulkPace {
         guard let rate else { return }
         inSecond += tasks
         let due = second + (inSecond * 1_000 + rate - 1) / rate
-        next = max(due, now + Self.interval)
+        // What is late is made up for at once.
+        next = due <= now ? now : max(due, now + Self.interval)
     }
 }
 

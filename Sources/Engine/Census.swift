@@ -13,6 +13,7 @@ struct Census {
     private(set) var logs: Set<UInt64> = []
     private(set) var historyRows: [UInt64: Int] = [:]
     var holds: [FoundHold] = []
+    var kinds: [FoundKind] = []
     private var findings: [String] = []
 
     mutating func readTasks<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
@@ -66,6 +67,7 @@ struct Census {
             ended[key.sequence] = key
         }
         try readUnique(transaction)
+        try readKinds(transaction)
         for key in try keys(Tables.bodies, transaction) { bodies.insert(sequence(of: key)) }
         for key in try keys(Tables.logs, transaction) { logs.insert(sequence(of: key)) }
         for key in try keys(Tables.history, transaction) { historyRows[sequence(of: key), default: 0] += 1 }
@@ -106,7 +108,7 @@ struct Census {
     /// Where the tables disagree with each other.
     func disagreements() -> [String] {
         findings + homeDisagreements() + timerDisagreements() + endedDisagreements() + leftovers()
-            + uniqueDisagreements()
+            + uniqueDisagreements() + kindDisagreements()
     }
 
     /// Every task is in exactly one place, and every place has a task.
