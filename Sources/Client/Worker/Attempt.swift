@@ -83,8 +83,13 @@ final class Attempt: Sendable {
 
     /// Cancels the handler, does not wait for it, and has the lease given back.
     func abandon() {
-        interrupt(.shutdown)
+        // First of all, so that what the handler makes of its cancellation comes too late.
         settle { _ in .abandoned }
+        let handler = state.withLock { state in
+            if state.interruption == nil { state.interruption = .shutdown }
+            return state.handler
+        }
+        handler?.cancel()
     }
 
     /// The handler had its time to end after an interruption: its slot goes on without it.
