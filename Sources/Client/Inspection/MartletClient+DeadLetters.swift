@@ -11,30 +11,30 @@ extension MartletClient {
     }
 
     /// A queue's dead letters counted by the kind of their last error.
-    public func deadLetterKinds(_ queue: String) async throws(MartletError) -> [DeadLetterKind] {
-        let reply = try await link.send(RESPCommand("DLQ.LIST", .text(queue), "BY", "KIND"))
-        // A list of maps, or a page of them.
-        let rows = reply.elements?.last?.elements ?? []
-        var kinds: [DeadLetterKind] = []
-        for row in rows { kinds.append(try DeadLetterKind(row)) }
-        return kinds
+    public func deadLetterKinds(_ queue: String) -> Pages<DeadLetterKind> {
+        Pages { [link] cursor throws(MartletError) in
+            let command = RESPCommand("DLQ.LIST", .text(queue), "BY", "KIND", "CURSOR", .text(cursor))
+            return try Pages.read(try await link.send(command)) { row throws(MartletError) in
+                try DeadLetterKind(row)
+            }
+        }
     }
 
     /// Gives dead letters all their attempts again, in the background.
     public func replayDeadLetters(
-        _ queue: String, _ filter: BulkFilter = .init()
+        _ queue: String, _ filter: ReplayFilter = .init()
     ) async throws(MartletError) -> OperationID {
         try await operation(replay(queue, filter).withNonce())
     }
 
     /// How many dead letters a replay would take.
-    public func countReplay(_ queue: String, _ filter: BulkFilter = .init()) async throws(MartletError) -> Int {
+    public func countReplay(_ queue: String, _ filter: ReplayFilter = .init()) async throws(MartletError) -> Int {
         var command = replay(queue, filter)
         command.append(.text("DRYRUN"))
         return try Self.count(try await link.send(command))
     }
 
-    private func replay(_ queue: String, _ filter: BulkFilter) -> RESPCommand {
+    private func replay(_ queue: String, _ filter: ReplayFilter) -> RESPCommand {
         var command = RESPCommand("DLQ.REPLAY", .text(queue))
         filter.append(to: &command)
         return command
@@ -72,7 +72,7 @@ extension MartletClient {
 
     /// Stops an operation; what it did stays.
     public func stopOperation(_ id: OperationID) async throws(MartletError) {
-        _ = try await link.send(RESPCommand("TASK.STOPOP", .text(id.text)))
+        _ = try await link.send(RESPCommand("TASK.STOPOP", .text(id.text)).withNonce())
     }
 
     private func operation(_ command: RESPCommand) async throws(MartletError) -> OperationID {

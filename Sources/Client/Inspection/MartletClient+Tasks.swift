@@ -23,11 +23,6 @@ extension MartletClient {
         }
     }
 
-    /// Why a task is not running now.
-    public func why(_ id: TaskID) async throws(MartletError) -> TaskReason {
-        try TaskReason(try await link.send(RESPCommand("TASK.WHY", .bytes(id.text))))
-    }
-
     /// The log lines kept with a task, oldest first; of one attempt or of all.
     public func logs(_ id: TaskID, attempt: Int? = nil) -> Pages<TaskLogLine> {
         Pages { [link] cursor throws(MartletError) in

@@ -23,7 +23,6 @@ public struct TaskQuery: Sendable, Hashable {
     /// The kind of the last error.
     public var kind: String?
     public var worker: String?
-    public var group: String?
     public var order: Order?
     /// The newest first.
     public var isReversed = false
@@ -42,7 +41,7 @@ public struct TaskQuery: Sendable, Hashable {
         case .failed: command.append("STATE", "FAILED")
         case nil: break
         }
-        let filters = [("TYPE", type), ("TAG", tag), ("KIND", kind), ("WORKER", worker), ("GROUP", group)]
+        let filters = [("TYPE", type), ("TAG", tag), ("KIND", kind), ("WORKER", worker)]
         for case (let name, let value?) in filters { command.append(name, .text(value)) }
         if let order { command.append("BY", .text(order.rawValue)) }
         if isReversed { command.append(.text("REV")) }
@@ -52,25 +51,23 @@ public struct TaskQuery: Sendable, Hashable {
     }
 }
 
-/// Which tasks an operation in the background is to go over (`TASK.BULK`, `DLQ.REPLAY`).
-public struct BulkFilter: Sendable, Hashable {
+/// Which dead letters to replay, and how fast (`DLQ.REPLAY`).
+public struct ReplayFilter: Sendable, Hashable {
     public var type: String?
-    public var tag: String?
+    /// The kind of the last error.
     public var kind: String?
-    /// Only tasks added so long ago, in milliseconds.
-    public var olderThan: Milliseconds?
     /// At most so many.
     public var most: Int?
     /// At most so many a second.
     public var rate: Int?
 
-    public init() {}
+    public init(type: String? = nil, kind: String? = nil, most: Int? = nil, rate: Int? = nil) {
+        (self.type, self.kind, self.most, self.rate) = (type, kind, most, rate)
+    }
 
     func append(to command: inout RESPCommand) {
-        for case (let name, let value?) in [("TYPE", type), ("TAG", tag), ("KIND", kind)] {
-            command.append(name, .text(value))
-        }
-        if let olderThan { command.append("OLDER", .integer(olderThan)) }
+        if let type { command.append("TYPE", .text(type)) }
+        if let kind { command.append("KIND", .text(kind)) }
         if let most { command.append("MAX", .integer(Int64(most))) }
         if let rate { command.append("RATE", .integer(Int64(rate))) }
     }

@@ -13,7 +13,7 @@ public struct OperationDetails: Sendable {
     public var id: OperationID
     public var verb: String
     public var state: String
-    public var matched: Int?
+    public var matched: Int
     public var done: Int
     public var failed: Int
     /// Tasks a second; `nil`: as fast as it can.
@@ -27,7 +27,7 @@ public struct OperationDetails: Sendable {
         self.id = OperationID(text: id)
         verb = try fields.text("verb")
         state = try fields.text("state")
-        matched = fields.number("matched")
+        matched = try fields.count("matched")
         done = try fields.count("done")
         failed = try fields.count("failed")
         rate = fields.number("rate")
@@ -88,24 +88,6 @@ public struct WorkerDetails: Sendable {
         completed = try fields.count("completed")
         failed = try fields.count("failed")
         tasks = (fields.optional("tasks")?.elements ?? []).compactMap { $0.bytes.flatMap { TaskID($0) } }
-    }
-}
-
-/// Why a task is not running now (`TASK.WHY`).
-public struct TaskReason: Sendable {
-    public var state: TaskState
-    /// scheduled, backoff, paused, behind, no_worker and so on.
-    public var reason: String
-    /// When that ends, if it is known.
-    public var until: Timestamp?
-    public var detail: String?
-
-    init(_ value: RESPValue) throws(MartletError) {
-        let fields = ReplyFields(value)
-        state = try fields.state("state")
-        reason = try fields.text("reason")
-        until = fields.optional("until")?.integer
-        detail = fields.optional("detail")?.word
     }
 }
 
