@@ -107,6 +107,7 @@ let package = Package(
             name: "ClientTests",
             dependencies: [
                 "MartletClient", "MartletProtocol", nio, nioPosix, logging, metrics, tracing, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ],

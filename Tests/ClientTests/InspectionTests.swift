@@ -124,7 +124,11 @@ struct InspectionTests {
         let queue = try await client.queueInfo(Twice.queue)
         #expect(queue.pending == 100 && queue.dead == 50)
         #expect(try await client.operations().map(\.id) == [operation])
-        try await client.stopOperation(operation)
+        await #expect {
+            try await client.stopOperation(operation)
+        } throws: {
+            ($0 as? MartletError)?.code == .badState
+        }
         #expect(try await client.purgeDeadLetters(Twice.queue, kind: "poison") == 50)
         await client.close()
     }

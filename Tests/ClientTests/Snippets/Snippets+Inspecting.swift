@@ -1,0 +1,35 @@
+import MartletClient
+
+extension Snippets {
+    static func inspect(_ client: MartletClient, _ later: TaskHandle<Resize.Output>) async throws {
+        var query = TaskQuery(queue: Resize.queue)
+        query.state = .failed
+        query.isReversed = true
+        for try await task in client.tasks(query) {
+            print(task.id, task.attempt, task.lastError ?? "")
+        }
+
+        try await client.move(later.id, priority: 10, at: 0)
+        try await later.cancel(reason: "not needed any more")
+        try await client.retry(later.id, resetting: true)
+
+        let task = later
+        for try await line in client.logs(task.id) { print(line.attempt, line.line) }
+    }
+
+    static func lookAfter(_ client: MartletClient) async throws {
+        try await client.setQueue("images", .retries(5), .backoff(.fixed(2_000)), .keepMax(100_000))
+        try await client.pauseQueue("images", for: .seconds(60))
+        try await client.resumeQueue("images")
+        let queue = try await client.queueInfo("images")
+        print("\(queue.pending) wait, \(queue.active) run, \(queue.dead) are dead letters")
+
+        for try await kind in client.deadLetterKinds("images") { print(kind.kind ?? "-", kind.count) }
+        let replay = try await client.replayDeadLetters("images", ReplayFilter(kind: "timeout", rate: 100))
+        for try await now in client.progress(of: replay) { print("\(now.done) of \(now.matched)") }
+        try await client.purgeDeadLetters("images")
+
+        for worker in try await client.workers() { print(worker.id, worker.state, worker.busy) }
+        try await client.quietWorker("*")
+    }
+}

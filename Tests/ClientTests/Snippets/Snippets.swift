@@ -1,0 +1,76 @@
+import Logging
+import MartletClient
+import ServiceLifecycle
+import UnixSignals
+
+// The code of the documentation, as it stands there; `SnippetTests` compares and runs it.
+
+enum Resize: TaskDefinition {
+    struct Payload: Codable, Sendable { var image: String; var width: Int }
+    struct Output: Codable, Sendable { var path: String }
+    static let type = "resize"
+    static let queue = "images"
+}
+
+enum Snippets {
+    static func first(_ broker: MartletConfiguration) async throws {
+        let client = MartletClient(broker)
+        let task = try await client.enqueue(.init(image: "a.png", width: 80), as: Resize.self)
+        print(try await task.result().path)
+        await client.close()
+    }
+
+    static func submit(_ client: MartletClient) async throws {
+        var options = TaskOptions()
+        options.priority = 8
+        options.due = .after(60_000)
+        options.retries = 5
+        options.backoff = .exponential(base: 1_000, cap: 60_000)
+        options.addTags("thumbnails")
+        options.addMeta(["tenant": "seven"])
+        let later = try await client.enqueue(.init(image: "b.png", width: 80), as: Resize.self, options: options)
+
+        let payloads = (1...2_000).map { Resize.Payload(image: "\($0).png", width: 80) }
+        let tasks = try await client.enqueue(many: payloads, as: Resize.self)
+
+        let order = try await client.enqueue(.init(image: "c.png", width: 80), as: Resize.self, nonce: "order 17")
+
+        let only = try await client.enqueue(
+            .init(image: "d.png", width: 80), as: Resize.self, unique: UniqueKey("d.png", for: .seconds(3_600)))
+        if only.isNew == false { print("somebody has asked for that before: \(only.id)") }
+
+        do throws(MartletError) {
+            print(try await later.result(within: .seconds(1)).path)
+        } catch .timedOut {
+            print("it has not ended yet")
+        } catch {
+            print("there will be no result: \(error)")
+        }
+        _ = (tasks, order)
+    }
+
+    static func handlers() -> TaskHandlers {
+        var handlers = TaskHandlers()
+        handlers.register(Resize.self) { payload, context in
+            try await context.progress(50, note: payload.image)
+            return Resize.Output(path: "small-" + payload.image)
+        }
+        handlers.use { payload, context, next in
+            guard payload.count < 1_000_000 else { throw TaskFailure.dead("too large", kind: "too_large") }
+            return try await next(payload, context)
+        }
+        return handlers
+    }
+
+    static func work(_ broker: MartletConfiguration, _ handlers: TaskHandlers, _ logger: Logger) async throws {
+        var options = WorkerOptions()
+        options.slots = 8
+        options.grace = .seconds(30)
+        options.maxTasks = 100_000
+        let worker = Worker(broker, queues: [Resize.queue], handlers: handlers, options: options, logger: logger)
+        let health = HealthEndpoint(host: "127.0.0.1", port: 0, worker: worker, logger: logger)
+        let group = ServiceGroup(
+            services: [health, worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        try await group.run()
+    }
+}
