@@ -83,6 +83,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let pace = Duration.seconds(pace)
         var handlers = TaskHandlers()
         handlers.use { payload, context, next in
+            try await context.progress(0, note: "begun")
             try await Task.sleep(for: pace)
             return try await next(payload, context)
         }

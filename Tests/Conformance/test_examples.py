@@ -249,15 +249,19 @@ def nap(jobs, count):
     return output.split()
 
 
-def until_active(client, count):
-    eventually(lambda: info(client, "default")["active"] == count, what=f"{count} running tasks")
+def until_begun(client, ids, count):
+    """A task that was handed out may still be on its way; one that has a note is in its handler's hands."""
+    def begun():
+        return sum(as_map(client("TASK.GET", id))["note"] == b"begun" for id in ids) == count
+
+    eventually(begun, what=f"{count} running handlers")
 
 
 def test_sigterm_lets_eight_slots_finish(jobs, broker):
-    nap(jobs, 12)
-    worker = jobs("worker", "--slots", 8, "--pace", 1.5, "--grace", 20)
+    ids = nap(jobs, 12)
+    worker = jobs("worker", "--slots", 8, "--pace", 3, "--grace", 60)
     with broker.connect() as client:
-        until_active(client, 8)
+        until_begun(client, ids, 8)
         stop(worker)
         counts = info(client, "default")
         assert (counts["completed"], counts["pending"], counts["active"]) == (8, 4, 0)
@@ -268,7 +272,7 @@ def test_sigterm_gives_back_what_eight_slots_cannot_finish(jobs, broker):
     ids = nap(jobs, 12)
     worker = jobs("worker", "--slots", 8, "--pace", 600, "--grace", 0.3)
     with broker.connect() as client:
-        until_active(client, 8)
+        until_begun(client, ids, 8)
         stop(worker)
         counts = info(client, "default")
         assert (counts["completed"], counts["pending"], counts["active"]) == (0, 12, 0)
