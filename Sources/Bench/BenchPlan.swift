@@ -21,6 +21,8 @@ public struct BenchPlan: Hashable, Sendable {
         case martlet
         /// Redis with a priority queue in Lua: sorted set, a hash per job, leases. What queue libraries do.
         case redisLua = "redis-lua"
+        /// beanstalkd, in its own protocol.
+        case beanstalkd
     }
 
     public enum Priorities: String, CaseIterable, Sendable {
@@ -83,6 +85,7 @@ public struct BenchPlan: Hashable, Sendable {
             if nonces || checksOrder { return "REQ and the order check need Martlet" }
             if mode == .cycleNext || batch > 1 { return "ACK NEXT and batches need Martlet" }
         }
+        if peer == .beanstalkd && password != nil { return "beanstalkd has no passwords" }
         if checksOrder && mode != .drain { return "the order check needs mode drain" }
         if mode == .cycleNext && batch > 1 { return "ACK NEXT takes single jobs" }
         return nil

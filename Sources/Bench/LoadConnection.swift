@@ -35,6 +35,12 @@ final class LoadConnection: ChannelInboundHandler {
             output.writeBytes(CommandText.of(["AUTH", password]))
             inFlight.append(InFlight(step: .setup, jobs: 0, sentAt: now))
         }
+        if run.plan.peer == .beanstalkd {
+            for command in BeanstalkDialect.setup(run.plan) {
+                output.writeBytes(command)
+                inFlight.append(InFlight(step: .setup, jobs: 0, sentAt: now))
+            }
+        }
         for _ in 0..<run.plan.pipeline { startJob() }
         channel.writeAndFlush(output, promise: nil)
         output.clear()
@@ -87,11 +93,16 @@ extension LoadConnection {
     /// Acts on every whole reply; how many bytes they had.
     private func takeReplies(_ bytes: Span<UInt8>) throws(BenchError) -> Int {
         var position = 0
-        while position < bytes.count, let end = try scanner.scan(bytes, from: position) {
+        while position < bytes.count, let end = try scan(bytes, from: position) {
             try take(bytes)
             position = end
         }
         return position
+    }
+
+    private func scan(_ bytes: Span<UInt8>, from position: Int) throws(BenchError) -> Int? {
+        run.plan.peer == .beanstalkd
+            ? try scanner.scanBeanstalk(bytes, from: position) : try scanner.scan(bytes, from: position)
     }
 
     /// Acts on the reply that was scanned last.

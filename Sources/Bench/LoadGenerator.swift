@@ -39,7 +39,11 @@ public enum LoadGenerator {
         let nonceRun = UInt32.random(in: 0...UInt32.max)
         try await loop.flatSubmit {
             let dialect: any Dialect =
-                plan.peer == .martlet ? MartletDialect(plan, run: nonceRun) : RedisLuaDialect(plan, scripts: scripts)
+                switch plan.peer {
+                case .martlet: MartletDialect(plan, run: nonceRun)
+                case .redisLua: RedisLuaDialect(plan, scripts: scripts)
+                case .beanstalkd: BeanstalkDialect(plan)
+                }
             let run = LoadRun(plan, dialect: dialect, serverProcess: process, loop: loop, done: done)
             let bound = NIOLoopBound(run, eventLoop: loop)
             let connected = connect(run, on: loop)
@@ -57,6 +61,8 @@ public enum LoadGenerator {
     private static func prepare(
         _ plan: BenchPlan, on loop: any EventLoop
     ) async throws -> (scripts: [String], process: Int?) {
+        // It has no command that says which process it is.
+        if plan.peer == .beanstalkd { return ([], plan.serverProcess) }
         var commands = plan.peer == .redisLua ? RedisLuaDialect.loading : []
         commands.append(CommandText.of(["INFO", "server"]))
         if let password = plan.password { commands.insert(CommandText.of(["AUTH", password]), at: 0) }

@@ -23,6 +23,10 @@ package struct ReplyScanner {
 
     package init() {}
 
+    mutating func clear() { leaves.removeAll(keepingCapacity: true) }
+
+    mutating func add(_ leaf: Leaf) { leaves.append(leaf) }
+
     /// The offset after the reply that starts at `start`; `nil`: not all of it is there. Throws on what is no RESP2.
     package mutating func scan(_ bytes: Span<UInt8>, from start: Int) throws(BenchError) -> Int? {
         leaves.removeAll(keepingCapacity: true)
@@ -51,7 +55,7 @@ package struct ReplyScanner {
     }
 
     /// Where the line's CR stands; `nil`: it has not come yet.
-    private func lineEnd(_ bytes: Span<UInt8>, from start: Int) throws(BenchError) -> Int? {
+    func lineEnd(_ bytes: Span<UInt8>, from start: Int) throws(BenchError) -> Int? {
         var position = start
         while position + 1 < bytes.count {
             if bytes[position] == 13 { return position }

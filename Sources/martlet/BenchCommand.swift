@@ -15,8 +15,8 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Option(help: "Where the server is.")
     var host = "127.0.0.1"
-    @Option(help: "Its port.")
-    var port = 7379
+    @Option(help: "Its port; MARTLET_PORT names it too. (default: 7379)")
+    var port: Int?
     @Option(help: "What the server speaks: \(BenchPlan.Peer.allCases.map(\.rawValue).joined(separator: ", ")).")
     var peer = BenchPlan.Peer.martlet
     @Option(help: "What a job is: \(BenchPlan.Mode.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -75,7 +75,7 @@ extension BenchCommand {
     private func plan() throws -> BenchPlan {
         var plan = BenchPlan()
         plan.host = host
-        plan.port = port
+        plan.port = port ?? ProcessInfo.processInfo.environment["MARTLET_PORT"].flatMap { Int($0) } ?? plan.port
         plan.peer = peer
         plan.mode = mode
         plan.connections = connections

@@ -1,0 +1,138 @@
+"""Every command line of README and docs, run as it stands there, in the order in which it stands there."""
+
+import os
+import pathlib
+import re
+import shlex
+import signal
+import socket
+import subprocess
+
+import pytest
+import redis
+
+from broker import BINARY, ROOT
+
+DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+# What takes minutes: run by the slow tests.
+LONG = {"tools/demo", "tools/compare", "swift build -c release --product martlet"}
+# What runs this test.
+SELF = {"tools/test"}
+
+
+def blocks(document, language):
+    """The fenced blocks of one language."""
+    text = (ROOT / document).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def lines(document):
+    """The command lines of its `sh` blocks, without the remarks behind them."""
+    found = [line for block in blocks(document, "sh") for line in block.splitlines() if line.strip()]
+    return [re.sub(r"\s+# .*$", "", line) for line in found]
+
+
+class Shell:
+    """A folder in which the documents' commands run: its `.build/release/martlet` is the one under test."""
+
+    def __init__(self, folder):
+        self.folder, self.server = folder, None
+        (folder / ".build/release").mkdir(parents=True)
+        (folder / ".build/release/martlet").symlink_to(pathlib.Path(BINARY).resolve())
+        (folder / "tools").symlink_to(ROOT / "tools")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.environment = {**os.environ, "MARTLET_PORT": str(self.port)}
+
+    def run(self, line):
+        """Runs a line of shell; what it printed."""
+        if line.endswith("martlet serve"):
+            return self.serve(line)
+        line = line.replace("7379", str(self.port))
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120,
+            stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        if line.endswith("SHUTDOWN") and self.server:
+            assert self.server.wait(20) == 0
+        return done.stdout
+
+    def serve(self, line):
+        self.server = subprocess.Popen(
+            shlex.split(line), cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
+            stderr=open(self.folder / "log", "ab"))
+        assert b"ready" in self.server.stdout.readline()
+        return ""
+
+    def close(self):
+        if self.server:
+            if self.server.poll() is None:
+                self.server.send_signal(signal.SIGKILL)
+                self.server.wait()
+            self.server.stdout.close()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    shell = Shell(tmp_path)
+    yield shell
+    shell.close()
+
+
+def test_there_are_commands_to_run():
+    assert len(lines("README.md")) > 15
+    assert (LONG | SELF) <= {line for document in DOCUMENTS for line in lines(document)}
+
+
+def test_every_command_line_works_in_order(shell):
+    for document in DOCUMENTS:
+        for line in lines(document):
+            if line in LONG | SELF:
+                assert line.startswith("swift") or os.access(ROOT / line, os.X_OK)
+                continue
+            if shell.server and shell.server.poll() is not None and " check " not in line:
+                shell.serve(".build/release/martlet serve")
+            shell.run(line)
+
+
+def test_what_readme_types_into_redis_cli_works(shell):
+    shell.run(".build/release/martlet serve")
+    (session,) = [block for block in blocks("README.md", "") if block.startswith("$ redis-cli")]
+    known, seen = {}, 0
+    for line in session.splitlines():
+        if not line.startswith("> "):
+            continue
+        words = shlex.split(re.sub(r"\s+# .*$", "", line[2:]))
+        words = [re.sub(r"<(\w+)>", lambda match: known[match.group(1)], word) for word in words]
+        # With -e an error is an exit code.
+        done = subprocess.run(
+            ["redis-cli", "-e", "-p", str(shell.port), *words], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0, (line, done.stdout)
+        out = done.stdout
+        if words[0] == "TASK.ADD":
+            known["id"] = out.strip()
+        if words[0] == "TASK.RESERVE":
+            known["token"] = re.search(r"^token\n(\d+)$", out, re.MULTILINE).group(1)
+        seen += 1
+    assert seen > 4
+
+
+def test_what_readme_does_in_python_works(shell):
+    shell.run(".build/release/martlet serve")
+    (code,) = blocks("README.md", "python")
+    names = {}
+    exec(code.replace("7379", str(shell.port)), names)
+    with redis.Redis(port=shell.port) as client:
+        assert client.execute_command("TASK.GET", names["task"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", sorted(LONG))
+def test_every_long_command_line_works(line):
+    arguments = " --quick --no-restart --cells 1x1 --rounds 1" if line == "tools/compare" else ""
+    environment = {**os.environ, "GENERATED": "40"}
+    done = subprocess.run(
+        ["bash", "-c", line + arguments], cwd=ROOT, capture_output=True, text=True, timeout=1800, env=environment)
+    # The comparison ends with 1 when a ratio is below its bar, which one quick round does not decide.
+    assert done.returncode == 0 or line == "tools/compare" and done.returncode == 1, done.stdout + done.stderr
