@@ -37,6 +37,9 @@ public enum Answer: Sendable {
     case operations([OperationView])
     /// A page of them, and where the next one begins; 0: there is none.
     case deadKinds([DeadKind], next: UInt64)
+    case cron(CronView)
+    case crons([CronView])
+    case times([Timestamp])
 }
 
 public struct AddedTask: Hashable, Sendable {

@@ -9,6 +9,7 @@ struct Census {
     private(set) var timers: [TimerKey] = []
     private(set) var ended: [UInt64: EndedKey] = [:]
     private(set) var bodies: Set<UInt64> = []
+    private(set) var cronBodies: Set<UInt64> = []
     /// Tasks with anything in `logs`.
     private(set) var logs: Set<UInt64> = []
     private(set) var historyRows: [UInt64: Int] = [:]
@@ -68,7 +69,14 @@ struct Census {
         }
         try readUnique(transaction)
         try readKinds(transaction)
-        for key in try keys(Tables.bodies, transaction) { bodies.insert(sequence(of: key)) }
+        for key in try keys(Tables.bodies, transaction) {
+            // A cron entry's payload is named by the entry's number.
+            if key.bytes.last == BodyKind.cron.rawValue {
+                cronBodies.insert(sequence(of: key))
+            } else {
+                bodies.insert(sequence(of: key))
+            }
+        }
         for key in try keys(Tables.logs, transaction) { logs.insert(sequence(of: key)) }
         for key in try keys(Tables.history, transaction) { historyRows[sequence(of: key), default: 0] += 1 }
     }

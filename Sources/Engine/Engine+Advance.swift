@@ -12,7 +12,9 @@ extension Engine {
         for done in 0..<limit {
             let timer = try firstTimer(by: now, transaction)
             let lease = leases.deadlines.first.flatMap { $0.at <= now ? $0 : nil }
-            if let lease, timer.map({ lease.at <= $0.at }) ?? true {
+            if let cron = crons.nextInstant, cron <= min(now, timer?.at ?? .max, lease?.at ?? .max) {
+                try runCrons(by: now, limit: 1, transaction)
+            } else if let lease, timer.map({ lease.at <= $0.at }) ?? true {
                 try endLease(lease.id, now, transaction)
             } else if let timer {
                 try fire(timer, now, transaction)
@@ -138,12 +140,13 @@ extension Engine {
 
     /// Whether bookkeeping may be due by `now`.
     func isBehind(at now: Timestamp) -> Bool {
-        timerBound <= now || leases.deadlines.first.map { $0.at <= now } ?? false
+        timerBound <= now || leases.deadlines.first.map { $0.at <= now } ?? false || cronsAreDue(by: now)
     }
 
     /// The next instant at which something happens by itself; in the past: it is waiting to be done. `nil`: nothing.
     public func nextInstant<A>(in transaction: borrowing Transaction<A>) throws(StorageError) -> Timestamp? {
-        var next = [room.nextDeadline, watchers.nextDeadline, leases.deadlines.first?.at].compactMap { $0 }.min()
+        var next = [room.nextDeadline, watchers.nextDeadline, leases.deadlines.first?.at, crons.nextInstant]
+            .compactMap { $0 }.min()
         if timerBound < next ?? .max,
             let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes())
         {

@@ -20,6 +20,7 @@ extension Engine {
         try loadWorkers(transaction)
         try loadNonces(transaction)
         try loadOperations(transaction)
+        try loadCrons(transaction)
     }
 
     private mutating func loadQueues(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
@@ -96,6 +97,16 @@ extension Engine {
         for operation in loaded { operations[operation.number] = operation }
         let dying = Set(loaded.filter { $0.verb == .remove && !$0.state.isOver }.map(\.queue))
         freeQueues = queues.filter { $0.name.isEmpty && !dying.contains($0.id) }.map(\.id)
+    }
+
+    private mutating func loadCrons(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+        var loaded: [CronEntry] = []
+        try transaction.scanRecords(Tables.crons, from: KeyBytes(), prefix: KeyBytes()) { key, record in
+            var reader = key.reader
+            loaded.append(CronEntry(number: reader.next(), from: &record))
+            return true
+        }
+        for entry in loaded { crons[entry.name] = entry }
     }
 
     private mutating func loadNonces(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {

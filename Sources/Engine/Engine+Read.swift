@@ -28,6 +28,9 @@ extension Engine {
         case .workerInfo(let name): return workerView(name, now)
         case .operations: return .operations(operations.ordered.map(OperationView.init))
         case .deadKinds(let request): return try deadKinds(request, transaction)
+        case .cronGet(let name): return cronView(name)
+        case .cronList: return cronList()
+        case .cronTimes(let name, let count): return cronTimes(name, count: count, now)
         default: preconditionFailure("this operation changes something; use apply")
         }
     }

@@ -27,6 +27,7 @@ extension Engine {
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
         try endLeases(by: now, limit: Self.settleLimit, transaction)
+        if cronsAreDue(by: now) { try runCrons(by: now, limit: Self.cronsAtOnce, transaction) }
         let handedOut = try handOut(request, now, transaction)
         if !handedOut.isEmpty {
             remember(handedOut, request.request, followsAcknowledge)

@@ -36,6 +36,7 @@ extension Engine {
             }
         }
         return findings + leaseDisagreements(with: census) + timerDisagreements(with: census)
+            + cronDisagreements(with: census)
     }
 
     private func leaseDisagreements(with census: Census) -> [String] {
@@ -50,6 +51,11 @@ extension Engine {
             findings.append("\(leases.count) leases, \(leases.deadlines.count) deadlines and other active tasks")
         }
         return findings
+    }
+
+    private func cronDisagreements(with census: Census) -> [String] {
+        let numbers = Set(crons.ordered.map(\.number))
+        return numbers.symmetricDifference(census.cronBodies).map { "cron entry \($0) has no payload, or is gone" }
     }
 
     private func timerDisagreements(with census: Census) -> [String] {

@@ -23,6 +23,8 @@ public struct Engine {
     var room = WaitingRoom()
     var watchers = Watchers()
     var workers = Workers()
+    var crons = Crons()
+    let zones: ZoneTable
     var nonces = Nonces()
     /// No timer is set for before this.
     var timerBound: Timestamp = .min
@@ -36,8 +38,9 @@ public struct Engine {
     /// How many damaged records were met since the start, and the newest of them by name.
     public internal(set) var damaged: (count: Int, newest: String?) = (0, nil)
 
-    init(broker: BrokerRecord, seed: UInt64) {
+    init(broker: BrokerRecord, zones: ZoneTable, seed: UInt64) {
         self.broker = broker
+        self.zones = zones
         random = SplitMix64(seed: seed)
     }
 
@@ -69,6 +72,8 @@ public struct Engine {
         case .beat(let request): try beat(request, now, transaction)
         case .order(let request): try order(request, now, transaction)
         case .workerList, .workerInfo: try lookAtWorkers(operation, now, transaction)
+        case .cronSet(let request): try setCron(request, now, transaction)
+        case .cron(let request): try cron(request, now, transaction)
         case .queueSet(let request): try set(request, now, transaction)
         case .queuePause(let request): try pause(request, now, transaction)
         case .queueResume(let request): try resume(request, now, transaction)
@@ -76,7 +81,7 @@ public struct Engine {
         case .bulk(let request): try start(request, now, transaction)
         case .stopOperation(let request): try stop(request, now, transaction)
         case .retry(let request): try retry(request, now, transaction)
-        case .list, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations:
+        case .list, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .cronGet, .cronList, .cronTimes:
             try answer(operation, now: now, in: transaction)
         }
     }

@@ -16,6 +16,8 @@ struct GroupJournal {
         indirect case watcher(CallerID, Watcher?)
         /// An operation on many tasks, as it was; `nil`: it was not there.
         case operation(UInt64, BulkOperation?)
+        /// An entry of the cron table, as it was; `nil`: it was not there.
+        indirect case cron(Bytes, CronEntry?)
     }
 
     var changes: [Change] = []
@@ -95,6 +97,7 @@ extension Engine {
                 workers.forgetBound = .min
             case .watcher(let caller, let before): before.map { watchers.insert($0) } ?? watchers.remove(caller)
             case .operation(let number, let before): operations[number] = before
+            case .cron(let name, let before): crons[name] = before
             }
         }
         rollBackQueues()

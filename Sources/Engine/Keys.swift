@@ -195,6 +195,8 @@ enum Phase: UInt8, CaseIterable {
 enum BodyKind: UInt8 {
     case payload = 1
     case result = 2
+    /// What the tasks of a cron entry carry; the sequence is the entry's number.
+    case cron = 3
 
     func key(_ sequence: UInt64) -> KeyBytes {
         var key = taskKey(sequence)

@@ -36,6 +36,12 @@ public enum Operation: Sendable {
     case order(OrderRequest)
     case workerList
     case workerInfo(Bytes)
+    case cronSet(CronSetRequest)
+    case cron(CronRequest)
+    case cronGet(Bytes)
+    case cronList
+    /// The next runs of an entry: so many.
+    case cronTimes(Bytes, Int)
 }
 
 /// Makes a blind retry of a changing command safe.

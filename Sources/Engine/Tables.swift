@@ -36,8 +36,11 @@ enum Tables {
     /// Operations on many tasks. Key: number.
     static let operations = Table(index: 15, name: "operations")
 
+    /// The cron table. Key: number of the entry.
+    static let crons = Table(index: 16, name: "crons")
+
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
-        workers, logs, kinds, operations,
+        workers, logs, kinds, operations, crons,
     ]
 }

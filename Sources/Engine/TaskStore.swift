@@ -14,13 +14,15 @@ public final class TaskStore {
     /// and the remembered nonces, nothing else.
     /// - Throws: `.busy` if another process holds the directory; `.version` for another format.
     public init(
-        directory: String, options: TaskStoreOptions = .init(), now: Timestamp, seed: UInt64
+        directory: String, options: TaskStoreOptions = .init(), zones: ZoneTable = ZoneTable(), now: Timestamp,
+        seed: UInt64
     ) throws(StorageError) {
         environment = try Environment(
             directory: directory, tables: Tables.all, options: options)
         space = Space(environment)
         _ = space.level(environment)
-        engine = Engine(broker: BrokerRecord(secret: StableHash.mix(seed, UInt64(bitPattern: now))), seed: seed)
+        engine = Engine(
+            broker: BrokerRecord(secret: StableHash.mix(seed, UInt64(bitPattern: now))), zones: zones, seed: seed)
         try environment.read { (transaction) throws(StorageError) in try engine.load(transaction) }
     }
 

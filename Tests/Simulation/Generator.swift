@@ -18,10 +18,13 @@ struct Generator {
     static let timedQueue = queues[1]
     /// Whether KEEPMAX is set now and then.
     let keepsFew: Bool
+    /// Whether there is a cron table.
+    let hasCrons: Bool
 
     init(seed: UInt64) {
         random = SplitMix64(seed: seed)
         keepsFew = seed % 3 == 0
+        hasCrons = seed % 4 == 1
     }
 
     /// The next operation; `model` says which tasks and tokens there are.
@@ -35,6 +38,7 @@ struct Generator {
     }
 
     private mutating func fresh(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
+        if hasCrons, random.chance(10) { return cron(now) }
         if random.chance(14) { return manage(model, now) }
         let crowded = model.tasks.values.count(where: \.isWaiting) > 60
         if random.chance(14) { return watching(model) }

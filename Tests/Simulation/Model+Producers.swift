@@ -25,7 +25,7 @@ extension Model {
         return request.full ? .addedMany(tasks.map(Added.init)) : .ids(tasks.map(\.id))
     }
 
-    private mutating func insert(_ request: AddRequest, _ id: TaskID, _ now: Timestamp) -> ModelTask {
+    mutating func insert(_ request: AddRequest, _ id: TaskID, _ now: Timestamp) -> ModelTask {
         if let newestID, id <= newestID { complaints.append("id \(id) is not after \(newestID)") }
         if TaskID(id.description) != id { complaints.append("id \(id) is not a UUID of version 7") }
         newestID = id

@@ -30,6 +30,9 @@ struct Model {
     var finished: [CallerID: Outcome] = [:]
     /// Who waits for a queue to be removed.
     var removals: [CallerID: RequestNonce?] = [:]
+    /// The cron table, and its names in the order in which they were set first.
+    var crons: [Bytes: ModelCron] = [:]
+    var cronNames: [Bytes] = []
     var newestID: TaskID?
     var newestToken: Int64 = 0
     var newestOperation: UInt64 = 0
@@ -95,6 +98,10 @@ extension Model {
         case .order(let request): return order(request)
         case .workerInfo(let name): return workerInfo(name, now)
         case .workerList: return workerList(now)
+        case .cronSet(let request): return remembering(request.request, now) { $0.setCron(request, now) }
+        case .cron(let request): return remembering(request.request, now) { $0.cron(request, now, answer) }
+        case .cronGet(let name): return cronView(name)
+        case .cronList, .cronTimes: return cronList
         }
     }
 
@@ -120,6 +127,7 @@ extension Model {
         let tasks = tasks.values.compactMap(\.nextInstant)
         let calls = calls.compactMap(\.deadline) + watches.compactMap(\.deadline)
         let ends = pauses.values.flatMap { [$0.adding, $0.handingOut] }.filter { $0 != .max && $0 > settledTo ?? .min }
-        return (tasks + calls + holds.values.compactMap(\.until) + ends).min()
+        let crons = crons.values.compactMap(\.view.nextRun)
+        return (tasks + calls + crons + holds.values.compactMap(\.until) + ends).min()
     }
 }

@@ -22,10 +22,12 @@ extension MartletEngine.Operation {
         case .retry(let request): request.request
         case .bulk(let request): request.request
         case .stopOperation(let request): request.request
+        case .cronSet(let request): request.request
+        case .cron(let request): request.request
         case .get, .list, .result, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .log, .logs, .wait,
             .hello,
             .beat, .order, .workerList,
-            .workerInfo:
+            .workerInfo, .cronGet, .cronList, .cronTimes:
             nil
         }
     }

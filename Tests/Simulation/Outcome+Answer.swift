@@ -31,6 +31,9 @@ extension Outcome {
         case .workers(let views): self = .workers(views.map(WorkerSight.init))
         case .queueOptions(let options): self = .queueOptions(options)
         case .operation(let number): self = .operation(number)
+        case .cron(let view): self = .crons([view])
+        case .crons(let views): self = .crons(views)
+        case .times(let times): self = .times(times)
         case .operations(let views): self = .operations(views.filter { $0.verb != .remove }.map(OperationSight.init))
         case .deadKinds(let kinds, _):
             self = .deadKinds(kinds.map { KindSight(kind: $0.kind, count: $0.count) }.sorted())

@@ -30,6 +30,8 @@ enum Outcome: Equatable {
     case operation(UInt64)
     case operations([OperationSight])
     case deadKinds([KindSight])
+    case crons([CronView])
+    case times([Timestamp])
 }
 
 /// What ADD … FULL tells.

@@ -28,6 +28,7 @@ extension Simulation {
                 let operation = self.generator.operation(self.model, self.now)
                 self.note("\(readable(operation))")
                 let answer = try engine.apply(operation, now: self.now, in: transaction)
+                try self.observeCrons(engine, answer, transaction)
                 let expected = self.model.apply(operation, now: self.now, answer: answer)
                 self.compare(expected, Outcome(answer))
             }
@@ -49,6 +50,7 @@ extension Simulation {
                 // And where KEEPMAX counts, what was late would be counted late.
                 if !self.model.calls.isEmpty || !self.model.watches.isEmpty || self.model.keepsFew {
                     _ = try engine.advance(to: self.now, limit: 10_000, in: transaction)
+                    try self.observeCrons(engine, .ok, transaction)
                 }
                 try body(&engine, transaction)
                 try self.serveWaiting(&engine, transaction)
@@ -62,6 +64,16 @@ extension Simulation {
         }
         faults.failAt = nil
         if known.count > 200 { known.removeAll { model.tasks[$0] == nil } }
+    }
+
+    /// The model learns which crons ran.
+    func observeCrons(
+        _ engine: borrowing Engine, _ answer: Answer, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard case .crons(let views) = try engine.answer(.cronList, now: now, in: transaction), !views.isEmpty else {
+            return
+        }
+        model.observeCrons(views, now, apartFrom: answer)
     }
 
     private func serveWaiting(

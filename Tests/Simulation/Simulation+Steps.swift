@@ -49,6 +49,7 @@ extension Simulation {
         var done = 0
         write { engine, transaction throws(StorageError) in
             done = try engine.advance(to: self.now, limit: limit, in: transaction)
+            try self.observeCrons(engine, .ok, transaction)
             guard done < limit else { return }
             self.model.settle(self.now)
             if let number = try engine.runOperation(now: self.now, in: transaction) {

@@ -52,6 +52,13 @@ extension ReplyWriter {
             array(views.count)
             for view in views { operation(view) }
         case .deadKinds(let kinds, let next): deadKinds(kinds, next)
+        case .cron(let view): cron(view)
+        case .crons(let views):
+            array(views.count)
+            for view in views { cron(view) }
+        case .times(let times):
+            array(times.count)
+            for time in times { integer(time) }
         }
     }
 

@@ -16,6 +16,7 @@ struct CommandTable: Sendable {
             workerCommands,
             queueCommands,
             operationCommands,
+            cronCommands,
             connectionCommands,
             clientCommands,
             serverCommands,

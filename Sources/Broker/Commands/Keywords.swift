@@ -72,6 +72,14 @@ extension Keyword {
     static let most = Keyword("MAX")
     static let rate = Keyword("RATE")
     static let dryRun = Keyword("DRYRUN")
+    static let spec = Keyword("SPEC")
+    static let every = Keyword("EVERY")
+    static let zone = Keyword("TZ")
+    static let overlap = Keyword("OVERLAP")
+    static let allow = Keyword("ALLOW")
+    static let catchup = Keyword("CATCHUP")
+    static let nothing = Keyword("NONE")
+    static let one = Keyword("ONE")
 }
 
 /// Which option it is, for "each at most once". AT and DELAY are one.
@@ -119,6 +127,10 @@ enum OptionNumber {
     static let most = 49
     static let rate = 50
     static let dryRun = 51
+    static let schedule = 52
+    static let zone = 53
+    static let overlap = 54
+    static let catchup = 55
 }
 
 extension ArgumentCursor {

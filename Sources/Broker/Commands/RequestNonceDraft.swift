@@ -36,4 +36,9 @@ enum CommandTag {
     static let deadPurge: UInt64 = 26
     static let deadReplay: UInt64 = 27
     static let stopOperation: UInt64 = 28
+    static let cronSet: UInt64 = 30
+    static let cronDelete: UInt64 = 31
+    static let cronPause: UInt64 = 32
+    static let cronResume: UInt64 = 33
+    static let cronRun: UInt64 = 34
 }

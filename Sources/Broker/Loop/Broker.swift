@@ -83,6 +83,7 @@ final class Broker {
             options: TaskStoreOptions(
                 maxBytes: configuration.maxBytes, journalBytes: configuration.journalBytes,
                 durability: configuration.durability),
+            zones: ZoneFiles.table(),
             now: startedAt, seed: random.next())
     }
 

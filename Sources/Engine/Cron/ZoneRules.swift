@@ -1,6 +1,6 @@
 /// How far a zone's local time is ahead of UTC, and when that changes: what a TZif file of the tz database says
 /// (RFC 8536).
-package struct ZoneRules: Sendable {
+public struct ZoneRules: Sendable {
     /// From `start` on (Unix seconds) local time is `offset` seconds ahead of UTC.
     struct Span: Equatable, Sendable {
         var start: Int
@@ -12,14 +12,14 @@ package struct ZoneRules: Sendable {
     /// The rule after the last span.
     private let footer: PosixZone?
 
-    package static let utc = ZoneRules(spans: [Span(start: .min, offset: 0)], footer: nil)
+    public static let utc = ZoneRules(spans: [Span(start: .min, offset: 0)], footer: nil)
 
     init(spans: [Span], footer: PosixZone?) {
         (self.spans, self.footer) = (spans, footer)
     }
 
     /// Reads a TZif file of version 2 or later; `nil` if it is none.
-    package init?(tzif bytes: [UInt8]) {
+    public init?(tzif bytes: [UInt8]) {
         var file = TZifReader(bytes: bytes)
         guard let first = file.header(), first.version >= 2, file.skip(first.size(timeSize: 4)),
             let header = file.header(), header.types > 0, header.times <= 4_096

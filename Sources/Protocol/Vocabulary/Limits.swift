@@ -76,6 +76,12 @@ public enum Limits {
     public static let operationsKept = 100
     /// Tasks a second of an operation.
     public static let operationRate: ClosedRange<Int64> = 1...1_000_000
+    /// Entries of the cron table.
+    public static let crons = 10_000
+    /// Runs that CRON.NEXT tells at most.
+    public static let cronTimes: ClosedRange<Int64> = 1...1_000
+    /// The shortest EVERY of a cron entry, in milliseconds.
+    public static let cronEvery: Milliseconds = 100
     /// How long a REQ nonce is remembered, in milliseconds.
     public static let nonceAge: Milliseconds = 600_000
     /// How many REQ nonces are remembered, the newest.
