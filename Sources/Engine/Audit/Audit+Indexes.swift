@@ -115,6 +115,10 @@ extension Audit {
             { (audit, key, _) throws(StorageError) in
                 var reader = key.reader
                 let sequence: UInt64 = reader.next()
+                if reader.next(UInt8.self) == BodyKind.cron.rawValue {
+                    if try transaction.contains(Tables.crons, CronEntry.key(sequence)) { return }
+                    return audit.report(.bodyDangling, "payload of cron entry \(sequence)", .delete(Tables.bodies, key))
+                }
                 guard try !audit.exists(sequence, transaction) else { return }
                 audit.report(.bodyDangling, "body of \(audit.name(sequence))", .delete(Tables.bodies, key))
             })
@@ -166,6 +170,12 @@ extension Audit {
             damaged: { audit, key in
                 audit.report(
                     .damagedRecord, "an operation on many tasks", .quarantine(Tables.operations, key))
+            },
+            { _, _, _ in })
+        try records(
+            Tables.crons, transaction, decode: { _ = CronEntry(number: 0, from: &$1) },
+            damaged: { audit, key in
+                audit.report(.damagedRecord, "a cron entry", .quarantine(Tables.crons, key))
             },
             { _, _, _ in })
     }
