@@ -40,6 +40,9 @@ public enum Answer: Sendable {
     case cron(CronView)
     case crons([CronView])
     case times([Timestamp])
+    case taken(TakeAnswer)
+    case limit(LimitView)
+    case limits([LimitView])
 }
 
 public struct AddedTask: Hashable, Sendable {

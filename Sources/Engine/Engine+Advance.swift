@@ -9,7 +9,8 @@ extension Engine {
         to now: Timestamp, limit: Int, in transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Int {
         touchWaitedQueues()
-        for done in 0..<limit {
+        let ended = limits.busy.isEmpty ? 0 : try endPermits(by: now, limit: limit, transaction)
+        for done in ended..<limit {
             let timer = try firstTimer(by: now, transaction)
             let lease = leases.deadlines.first.flatMap { $0.at <= now ? $0 : nil }
             if let cron = crons.nextInstant, cron <= min(now, timer?.at ?? .max, lease?.at ?? .max) {
@@ -136,6 +137,7 @@ extension Engine {
     /// Whether anything may be due by `now`. Looks at memory only; `true` may turn out to be nothing.
     public func mayBeDue(by now: Timestamp) -> Bool {
         isBehind(at: now) || watchers.nextDeadline.map { $0 <= now } ?? false
+            || nextLimitInstant.map { $0 <= now } ?? false
     }
 
     /// Whether bookkeeping may be due by `now`.
@@ -147,6 +149,7 @@ extension Engine {
     public func nextInstant<A>(in transaction: borrowing Transaction<A>) throws(StorageError) -> Timestamp? {
         var next = [room.nextDeadline, watchers.nextDeadline, leases.deadlines.first?.at, crons.nextInstant]
             .compactMap { $0 }.min()
+        if let instant = nextLimitInstant { next = min(next ?? .max, instant) }
         if timerBound < next ?? .max,
             let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes())
         {

@@ -21,6 +21,7 @@ extension Engine {
         try loadNonces(transaction)
         try loadOperations(transaction)
         try loadCrons(transaction)
+        try loadLimits(transaction)
     }
 
     private mutating func loadQueues(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {

@@ -26,6 +26,8 @@ extension Engine {
         case .logs(let request): return try logs(request, transaction)
         case .workerList: return .workers(workerViews(now))
         case .workerInfo(let name): return workerView(name, now)
+        case .limitInfo(let name): return limitAnswer(name, now)
+        case .limitList: return .limits(limitViews(now))
         case .operations: return .operations(operations.ordered.map(OperationView.init))
         case .deadKinds(let request): return try deadKinds(request, transaction)
         case .cronGet(let name): return cronView(name)

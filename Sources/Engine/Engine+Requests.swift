@@ -61,6 +61,7 @@ extension Engine {
         case .state(let state): .state(state)
         case .count(let count): .count(count)
         case .operation(let number): .operation(number)
+        case .taken(let answer): .taken(answer)
         }
     }
 

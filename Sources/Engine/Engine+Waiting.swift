@@ -15,6 +15,7 @@ extension Engine {
         displaced.removeAll()
         for (caller, answer) in finishedOperations { deliver(caller, answer) }
         finishedOperations.removeAll()
+        if !limits.busy.isEmpty { try serveTakers(now, transaction, deliver) }
         while !room.isEmpty, let (queue, caller) = firstToServe() {
             guard let waiter = room[caller] else { return }
             let tasks = try handOut(waiter.request, now, transaction)
@@ -50,6 +51,7 @@ extension Engine {
     /// Ends blocked calls whose BLOCK has passed.
     public mutating func expireWaiting(now: Timestamp, deliver: (CallerID, Answer) -> Void) {
         for caller in room.removeExpired(by: now) { deliver(caller, .handedOut([])) }
+        expireTakers(now, deliver)
     }
 
     /// The caller is gone, or is told something else: its blocked call ends without an answer.
@@ -57,10 +59,12 @@ extension Engine {
         room.remove(caller)
         watchers.remove(caller)
         forgetOperation(caller)
+        forgetTaker(caller)
     }
 
-    /// The callers that wait for a task to do, in the order in which they came, and those that wait for an operation.
-    public var waitingCallers: [CallerID] { room.callers + operationCallers }
+    /// The callers that wait for a task to do, in the order in which they came, and those that wait for an operation or
+    /// a limit.
+    public var waitingCallers: [CallerID] { room.callers + operationCallers + takingCallers }
 
     /// The callers that wait for the end of tasks, in the order in which they came.
     public var watchingCallers: [CallerID] { watchers.callers }

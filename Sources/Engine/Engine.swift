@@ -14,7 +14,7 @@ public struct Engine {
     /// Numbers of queues that were deleted, for new ones.
     var freeQueues: [UInt32] = []
     var operations = Operations()
-    /// Who waited for an operation that is over now.
+    /// Who waited for something that is over now, and what they are told.
     var finishedOperations: [(caller: CallerID, answer: Answer)] = []
     /// How many tasks a slice of an operation changes: small, so that others hardly wait.
     public var operationSlice = 100
@@ -26,6 +26,7 @@ public struct Engine {
     var crons = Crons()
     let zones: ZoneTable
     var nonces = Nonces()
+    var limits = LimitTable()
     /// No timer is set for before this.
     var timerBound: Timestamp = .min
     /// For jitter.
@@ -81,7 +82,13 @@ public struct Engine {
         case .bulk(let request): try start(request, now, transaction)
         case .stopOperation(let request): try stop(request, now, transaction)
         case .retry(let request): try retry(request, now, transaction)
-        case .list, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .cronGet, .cronList, .cronTimes:
+        case .limitSet(let request): try set(request, now, transaction)
+        case .limitTake(let request): try take(request, now, transaction)
+        case .limitGive(let request): try give(request, now, transaction)
+        case .limitDelete(let request): try delete(limit: request, now, transaction)
+        case .limitReset(let request): try reset(limit: request, now, transaction)
+        case .list, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .cronGet, .cronList, .cronTimes,
+            .limitInfo, .limitList:
             try answer(operation, now: now, in: transaction)
         }
     }

@@ -25,6 +25,8 @@ struct GroupJournal {
     var queues: [(number: UInt32, before: QueueState)] = []
     /// How many queues there were.
     var queueCount = 0
+    /// The limits the group changed, as they were; `nil`: it was not there.
+    var limits: [(number: UInt32, before: LimitState?)] = []
     var broker: BrokerRecord?
     var timerBound: Timestamp?
     var random: SplitMix64?
@@ -68,6 +70,10 @@ extension Engine {
             let queue = queues[Int(number) - 1]
             try transaction.put(Tables.queues, queueKey(number)) { queue.write(to: &$0) }
         }
+        for (number, _) in journal.limits {
+            guard let limit = limits[number], limit.isChanged else { continue }
+            try transaction.put(Tables.limits, queueKey(number)) { limit.write(to: &$0) }
+        }
         if !nonces.open.isEmpty { try storeRequests(now, transaction) }
         if broker != journal.broker {
             let broker = broker
@@ -78,6 +84,7 @@ extension Engine {
     /// The group is durable.
     mutating func commitGroup() {
         for (number, _) in journal.queues { queues[Int(number) - 1].isChanged = false }
+        for (number, _) in journal.limits { _ = limits.change(number) { $0.isChanged = false } }
         nonces.closeGroup(as: broker.lastRequestGroup)
         clearJournal()
     }
@@ -101,6 +108,7 @@ extension Engine {
             }
         }
         rollBackQueues()
+        for (number, before) in journal.limits.reversed() { limits[number] = before }
         finishedOperations.removeAll()
         if let before = journal.broker { broker = before }
         if let before = journal.timerBound { timerBound = before }
@@ -124,5 +132,6 @@ extension Engine {
     private mutating func clearJournal() {
         journal.changes.removeAll(keepingCapacity: true)
         journal.queues.removeAll(keepingCapacity: true)
+        journal.limits.removeAll(keepingCapacity: true)
     }
 }

@@ -42,6 +42,13 @@ public enum Operation: Sendable {
     case cronList
     /// The next runs of an entry: so many.
     case cronTimes(Bytes, Int)
+    case limitSet(LimitSetRequest)
+    case limitTake(LimitTakeRequest)
+    case limitGive(LimitGiveRequest)
+    case limitDelete(NameRequest)
+    case limitReset(NameRequest)
+    case limitInfo(Bytes)
+    case limitList
 }
 
 /// Makes a blind retry of a changing command safe.

@@ -13,6 +13,7 @@ enum RememberedAnswer {
     case state(TaskState)
     case count(Int64)
     case operation(UInt64)
+    case taken(TakeAnswer)
     /// The leases a RESERVE gave.
     case reserved([LeaseName])
     /// An acknowledgement and the leases its NEXT gave.
@@ -76,6 +77,9 @@ extension RememberedAnswer {
         case .operation(let number):
             record.uint8(12)
             record.uint64(number)
+        case .taken(let answer):
+            record.uint8(13)
+            answer.write(to: &record)
         case .reserved(let leases): Self.write(8, leases, to: &record)
         case .acknowledged(let leases): Self.write(9, leases, to: &record)
         }
@@ -115,6 +119,7 @@ extension RememberedAnswer {
         case 10: self = .state(TaskState(rawValue: record.uint8()) ?? .pending)
         case 11: self = .count(record.int64())
         case 12: self = .operation(record.uint64())
+        case 13: self = .taken(TakeAnswer(from: &record))
         default:
             record.fail()
             self = .ok

@@ -39,8 +39,13 @@ enum Tables {
     /// The cron table. Key: number of the entry.
     static let crons = Table(index: 16, name: "crons")
 
+    /// Limits. Key: number.
+    static let limits = Table(index: 17, name: "limits")
+    /// Slots of limits that are held. Key: limit, number.
+    static let permits = Table(index: 18, name: "permits")
+
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
-        workers, logs, kinds, operations, crons,
+        workers, logs, kinds, operations, crons, limits, permits,
     ]
 }

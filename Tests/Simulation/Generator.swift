@@ -40,6 +40,7 @@ struct Generator {
     private mutating func fresh(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
         if hasCrons, random.chance(10) { return cron(now) }
         if random.chance(14) { return manage(model, now) }
+        if random.chance(8) { return limit(model) }
         let crowded = model.tasks.values.count(where: \.isWaiting) > 60
         if random.chance(14) { return watching(model) }
         switch Int.random(in: 0..<100, using: &random) {

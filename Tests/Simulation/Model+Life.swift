@@ -8,6 +8,7 @@ extension Model {
         // Nothing becomes due at the very instant at which it is done.
         guard settledTo != now else { return }
         settledTo = now
+        settleLimits(now)
         holds = holds.filter { $0.value.until.map { $0 > now } ?? true }
         if keepsFew { return settleInOrder(now) }
         for id in tasks.keys {

@@ -106,6 +106,7 @@ extension Model {
 
     var waitingCallers: [CallerID] {
         calls.map(\.caller) + operations.values.compactMap(\.waiter?.caller) + removals.keys
+            + limits.values.flatMap { $0.calls.map(\.request.caller) }
     }
 
     mutating func end(_ number: UInt64, _ state: String, _ now: Timestamp) {

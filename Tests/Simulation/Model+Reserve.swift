@@ -123,6 +123,7 @@ extension Model {
         dismissed = []
         for (caller, outcome) in finished { outcomes[caller] = outcome }
         finished = [:]
+        outcomes.merge(serveTakers(now, answers)) { first, _ in first }
         for (caller, request) in removals where answers[caller] != nil {
             outcomes[caller] = .ok
             remember(request, .ok, now)
@@ -142,12 +143,14 @@ extension Model {
         let over = calls.filter { $0.deadline.map { $0 <= now } ?? false }
         calls.removeAll { call in over.contains { $0.caller == call.caller } }
         return Dictionary(uniqueKeysWithValues: over.map { ($0.caller, .handedOut([])) })
+            .merging(expireTakers(now)) { first, _ in first }
     }
 
     mutating func forget(_ caller: CallerID) {
         calls.removeAll { $0.caller == caller }
         watches.removeAll { $0.caller == caller }
         removals[caller] = nil
+        for name in limits.keys { limits[name]?.calls.removeAll { $0.request.caller == caller } }
         for number in operations.keys where operations[number]?.waiter?.caller == caller {
             operations[number]?.waiter = nil
         }

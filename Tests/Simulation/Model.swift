@@ -21,6 +21,7 @@ struct Model {
     /// How many names of workers were new.
     var metWorkers = 0
     var nonces: [Bytes: Remembered] = [:]
+    var limits: [Bytes: ModelLimit] = [:]
     /// Who holds which UNIQUE key.
     var holds: [KeyName: KeyHold] = [:]
     var options: [Bytes: QueueOptions] = [:]
@@ -102,6 +103,13 @@ extension Model {
         case .cron(let request): return remembering(request.request, now) { $0.cron(request, now, answer) }
         case .cronGet(let name): return cronView(name)
         case .cronList, .cronTimes: return cronList
+        case .limitSet(let request): return remembering(request.request, now) { $0.set(request, now) }
+        case .limitTake(let request): return take(request, now, answer)
+        case .limitGive(let request): return remembering(request.request, now) { $0.give(request) }
+        case .limitDelete(let request): return remembering(request.request, now) { $0.deleteLimit(request.name) }
+        case .limitReset(let request): return remembering(request.request, now) { $0.resetLimit(request.name, now) }
+        case .limitInfo(let name): return limitView(name, now)
+        case .limitList: return limitViews(now)
         }
     }
 
@@ -119,6 +127,7 @@ extension Model {
             return worker
         }
         removals = [:]
+        for name in limits.keys { (limits[name]?.calls, limits[name]?.refused) = ([], 0) }
         for number in operations.keys { operations[number]?.restart() }
     }
 
@@ -128,6 +137,7 @@ extension Model {
         let calls = calls.compactMap(\.deadline) + watches.compactMap(\.deadline)
         let ends = pauses.values.flatMap { [$0.adding, $0.handingOut] }.filter { $0 != .max && $0 > settledTo ?? .min }
         let crons = crons.values.compactMap(\.view.nextRun)
-        return (tasks + calls + crons + holds.values.compactMap(\.until) + ends).min()
+        let limits = limits.values.compactMap(\.nextInstant)
+        return (tasks + calls + crons + holds.values.compactMap(\.until) + ends + limits).min()
     }
 }

@@ -24,10 +24,14 @@ extension MartletEngine.Operation {
         case .stopOperation(let request): request.request
         case .cronSet(let request): request.request
         case .cron(let request): request.request
+        case .limitSet(let request): request.request
+        case .limitTake(let request): request.request
+        case .limitGive(let request): request.request
+        case .limitDelete(let request), .limitReset(let request): request.request
         case .get, .list, .result, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .log, .logs, .wait,
             .hello,
             .beat, .order, .workerList,
-            .workerInfo, .cronGet, .cronList, .cronTimes:
+            .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList:
             nil
         }
     }
@@ -41,6 +45,9 @@ extension MartletEngine.Operation {
         case .acknowledge(var request):
             request.next?.caller = caller
             return .acknowledge(request)
+        case .limitTake(var request):
+            request.caller = caller
+            return .limitTake(request)
         case .bulk(var request):
             request.caller = caller
             return .bulk(request)

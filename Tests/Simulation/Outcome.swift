@@ -32,6 +32,8 @@ enum Outcome: Equatable {
     case deadKinds([KindSight])
     case crons([CronView])
     case times([Timestamp])
+    case taken(TakeAnswer)
+    case limits([LimitView])
 }
 
 /// What ADD … FULL tells.

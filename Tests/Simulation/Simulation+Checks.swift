@@ -17,7 +17,7 @@ extension Simulation {
     private func lookUps() -> [MartletEngine.Operation] {
         known.flatMap {
             [.get(GetRequest(id: $0, payload: true, history: true)), .result($0), .logs(LogsRequest(id: $0))]
-        } + [.queueList, .workerList, .operations, .cronList]
+        } + [.queueList, .workerList, .operations, .cronList, .limitList]
     }
 
     /// Lets the bookkeeping catch up; then tasks, counters, tables and the timer must agree.

@@ -59,6 +59,11 @@ extension ReplyWriter {
         case .times(let times):
             array(times.count)
             for time in times { integer(time) }
+        case .taken(let answer): taken(answer)
+        case .limit(let view): limit(view)
+        case .limits(let views):
+            array(views.count)
+            for view in views { limit(view) }
         }
     }
 

@@ -17,6 +17,7 @@ struct CommandTable: Sendable {
             queueCommands,
             operationCommands,
             cronCommands,
+            limitCommands,
             connectionCommands,
             clientCommands,
             serverCommands,

@@ -80,6 +80,11 @@ extension Keyword {
     static let catchup = Keyword("CATCHUP")
     static let nothing = Keyword("NONE")
     static let one = Keyword("ONE")
+    static let per = Keyword("PER")
+    static let burst = Keyword("BURST")
+    static let slots = Keyword("SLOTS")
+    static let cost = Keyword("COST")
+    static let hold = Keyword("HOLD")
 }
 
 /// Which option it is, for "each at most once". AT and DELAY are one.

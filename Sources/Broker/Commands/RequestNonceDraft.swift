@@ -41,4 +41,15 @@ enum CommandTag {
     static let cronPause: UInt64 = 32
     static let cronResume: UInt64 = 33
     static let cronRun: UInt64 = 34
+    static let limitSet: UInt64 = 40
+    static let limitTake: UInt64 = 41
+    static let limitGive: UInt64 = 42
+    static let limitDelete: UInt64 = 43
+    static let limitReset: UInt64 = 44
+    static let breakerSet: UInt64 = 45
+    static let breakerAllow: UInt64 = 46
+    static let breakerReport: UInt64 = 47
+    static let breakerTrip: UInt64 = 48
+    static let breakerReset: UInt64 = 49
+    static let breakerDelete: UInt64 = 50
 }

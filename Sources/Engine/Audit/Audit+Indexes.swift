@@ -178,6 +178,7 @@ extension Audit {
                 audit.report(.damagedRecord, "a cron entry", .quarantine(Tables.crons, key))
             },
             { _, _, _ in })
+        try walkLimits(transaction)
     }
 
     mutating func walkRequests<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {

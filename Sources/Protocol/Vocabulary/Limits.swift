@@ -82,6 +82,14 @@ public enum Limits {
     public static let cronTimes: ClosedRange<Int64> = 1...1_000
     /// The shortest EVERY of a cron entry, in milliseconds.
     public static let cronEvery: Milliseconds = 100
+    /// Limits (LIMIT.SET) there are.
+    public static let limits = 1_000
+    /// RATE, BURST and COST of a limit, in tokens.
+    public static let limitRate: ClosedRange<Int64> = 1...1_000_000_000
+    /// PER of a limit or a breaker, in milliseconds: up to 31 days.
+    public static let limitPer: ClosedRange<Int64> = 1...2_678_400_000
+    /// SLOTS of a limit.
+    public static let limitSlots: ClosedRange<Int64> = 1...10_000
     /// How long a REQ nonce is remembered, in milliseconds.
     public static let nonceAge: Milliseconds = 600_000
     /// How many REQ nonces are remembered, the newest.

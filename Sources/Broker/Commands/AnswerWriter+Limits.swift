@@ -1,0 +1,31 @@
+import MartletEngine
+import MartletProtocol
+
+extension ReplyWriter {
+    /// LIMIT.TAKE: the five fields of redis-cell's CL.THROTTLE, in milliseconds, and the permit of slots.
+    mutating func taken(_ answer: TakeAnswer) {
+        array(answer.permit == nil ? 5 : 6)
+        integer(answer.isLimited ? 1 : 0)
+        integer(answer.limit)
+        integer(answer.remaining)
+        integer(answer.retryAfter ?? -1)
+        integer(answer.reset)
+        if let permit = answer.permit { integer(permit) }
+    }
+
+    /// LIMIT.GET.
+    mutating func limit(_ view: LimitView) {
+        map(10)
+        field("name", view.name)
+        field("rate", view.rate)
+        field("per", view.per)
+        field("burst", view.burst)
+        field("slots", view.slots)
+        field("available", view.available)
+        field("waiting", view.waiting)
+        field("granted", view.granted)
+        field("refused", view.refused)
+        bulk("utilisation")
+        double(view.utilisation)
+    }
+}

@@ -1,0 +1,46 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// What is asked of limits.
+extension Generator {
+    static let limits = ["api", "db"].map { Bytes($0.utf8) }
+
+    mutating func limit(_ model: Model) -> MartletEngine.Operation {
+        let name = random.chance(97) ? random.pick(Self.limits) : Bytes("none".utf8)
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<12: return .limitSet(limitSet(name))
+        case 12..<68: return .limitTake(take(name, model))
+        case 68..<80:
+            let held = model.limits[name]?.permits.keys.sorted() ?? []
+            let permit = random.chance(85) ? held.randomElement(using: &random) : nil
+            return .limitGive(LimitGiveRequest(name: name, permit: permit ?? 7, request: nonce()))
+        case 80..<82: return .limitDelete(NameRequest(name: name, request: nonce()))
+        case 82..<85: return .limitReset(NameRequest(name: name, request: nonce()))
+        case 85..<95: return .limitInfo(name)
+        default: return .limitList
+        }
+    }
+
+    private mutating func limitSet(_ name: Bytes) -> LimitSetRequest {
+        if name == Self.limits[1], random.chance(80) {
+            return LimitSetRequest(name: name, kind: .slots(random.pick([1, 2, 5])), request: nonce())
+        }
+        let rate: Int64 = random.pick([1, 3, 7, 230])
+        let kind = LimitSetRequest.Kind.tokens(
+            rate: rate, per: random.pick([1, 10, 1_000, 10_000, 86_400_000]), burst: random.pick([1, 2, rate]))
+        return LimitSetRequest(name: name, kind: kind, request: nonce())
+    }
+
+    /// Mostly of the kind the limit is.
+    private mutating func take(_ name: Bytes, _ model: Model) -> LimitTakeRequest {
+        var isOfSlots = random.chance(50)
+        if case .slots? = model.limits[name]?.kind {
+            isOfSlots = random.chance(95)
+        } else {
+            isOfSlots = random.chance(5)
+        }
+        return LimitTakeRequest(
+            name: name, cost: random.pick([1, 1, 1, 2, 5]), hold: isOfSlots ? random.pick([1, 20, 500, 60_000]) : nil,
+            block: random.pick([.no, .no, .upTo(0), .upTo(20), .upTo(2_000)]), request: nonce(), caller: newCaller())
+    }
+}
