@@ -1,45 +1,6 @@
 public import MartletProtocol
 import MartletStorage
 
-/// What is done to every task that matches.
-public enum BulkVerb: UInt8, CaseIterable, Sendable {
-    /// Runs again now, as if it had not been attempted.
-    case replay = 1
-    /// Everything about it goes.
-    case purge = 2
-    /// Nothing: the tasks are counted.
-    case count = 3
-    /// As `purge`, and then the queue, whose name is free already, goes too.
-    case remove = 4
-
-    /// The name on the wire.
-    public var name: String {
-        switch self {
-        case .replay: "REPLAY"
-        case .purge: "PURGE"
-        case .count: "COUNT"
-        case .remove: "REMOVE"
-        }
-    }
-}
-
-/// Which tasks an operation is about.
-public struct BulkFilter: Hashable, Sendable {
-    public var state: TaskState
-    public var type: Bytes?
-    /// Of the last error.
-    public var kind: Bytes?
-    /// At most so many.
-    public var most: Int64?
-
-    public init(state: TaskState, type: Bytes? = nil, kind: Bytes? = nil, most: Int64? = nil) {
-        self.state = state
-        self.type = type
-        self.kind = kind
-        self.most = most
-    }
-}
-
 public enum BulkState: UInt8, Sendable {
     /// Finds out how many match.
     case counting = 1
@@ -63,12 +24,17 @@ public enum BulkState: UInt8, Sendable {
 /// a crash it goes on where it was.
 ///
 ///     mask u8 │ queue u32 │ verb u8 │ state u8 │ task state u8 │ most i64 │ rate i64 │ started i64 │ ended i64
-///     │ matched i64 │ done i64 │ failed i64 │ before sequence u64 │ [1: type] [2: kind] place, each behind its length
+///     │ matched i64 │ done i64 │ failed i64 │ before sequence u64 │ [1: type] [2: kind] [4: tag] [8: age i64]
+///     │ [16: to priority u8, 0: as it is, to run at i64, −1: as it is, to queue, empty: as it is] place
+///
+/// Names and the place have their length before them.
 struct BulkOperation {
     let number: UInt64
     let queue: UInt32
     let verb: BulkVerb
     var filter: BulkFilter
+    /// With `move`, and when what it would move is counted.
+    let target: BulkTarget?
     /// Tasks a second.
     let rate: Int64?
     /// Only tasks with a lower sequence …
@@ -99,23 +65,37 @@ struct BulkOperation {
     var left: Int64 { filter.most.map { max(0, $0 - handled) } ?? .max }
 
     init(
-        number: UInt64, queue: UInt32, verb: BulkVerb, filter: BulkFilter, rate: Int64? = nil, before: UInt64,
-        started: Timestamp
+        number: UInt64, queue: UInt32, verb: BulkVerb, filter: BulkFilter, target: BulkTarget? = nil,
+        rate: Int64? = nil, before: UInt64, started: Timestamp
     ) {
         (self.number, self.queue, self.verb, self.filter) = (number, queue, verb, filter)
-        (self.rate, self.before, self.started) = (rate, before, started)
-        state = verb == .replay || verb == .count ? .counting : .running
+        (self.target, self.rate, self.before, self.started) = (target, rate, before, started)
+        state = verb.isInBackground || verb == .count ? .counting : .running
     }
 
-    /// The index it walks: waiting tasks lie in one, ended ones in the other.
-    var table: Table { filter.state.isEnded ? Tables.ended : Tables.waiting }
+    /// The index it walks: waiting tasks lie in one, ended ones in another, those in hand in a third.
+    var table: Table {
+        filter.state.isEnded ? Tables.ended : filter.state == .active ? Tables.states : Tables.waiting
+    }
 
     var prefix: KeyBytes {
-        filter.state.isEnded ? EndedKey.prefix(queue: queue, state: filter.state) : queueKey(queue)
+        if filter.state.isEnded { return EndedKey.prefix(queue: queue, state: filter.state) }
+        return filter.state == .active ? Phase.active.prefix : queueKey(queue)
+    }
+
+    /// The task that a key of its index is about.
+    func sequence(_ key: KeyBytes) -> UInt64 {
+        switch filter.state {
+        case .active:
+            var reader = key.reader
+            _ = reader.next(UInt8.self)
+            return reader.next()
+        default: return filter.state.isEnded ? EndedKey(key)?.sequence ?? 0 : WaitingKey(key).sequence
+        }
     }
 
     func write(to record: inout RecordWriter) {
-        record.uint8((filter.type == nil ? 0 : 1) | (filter.kind == nil ? 0 : 2))
+        record.uint8(mask)
         record.uint32(queue)
         record.uint8(verb.rawValue)
         record.uint8(state.rawValue)
@@ -124,7 +104,19 @@ struct BulkOperation {
         record.uint64(before)
         if let type = filter.type { record.bytes(type) }
         if let kind = filter.kind { record.bytes(kind) }
+        if let tag = filter.tag { record.bytes(tag) }
+        if let age = filter.age { record.int64(age) }
+        if let target {
+            record.uint8(UInt8(target.priority ?? 0))
+            record.int64(target.runAt ?? -1)
+            record.bytes(target.queue ?? [])
+        }
         record.bytes(place.bytes)
+    }
+
+    private var mask: UInt8 {
+        (filter.type == nil ? 0 : 1) | (filter.kind == nil ? 0 : 2) | (filter.tag == nil ? 0 : 4)
+            | (filter.age == nil ? 0 : 8) | (target == nil ? 0 : 16)
     }
 
     init(number: UInt64, from record: inout RecordReader) {
@@ -150,8 +142,21 @@ struct BulkOperation {
         var filter = BulkFilter(state: of ?? .dead, most: most > 0 ? most : nil)
         if mask & 1 != 0 { filter.type = record.bytes() }
         if mask & 2 != 0 { filter.kind = record.bytes() }
+        if mask & 4 != 0 { filter.tag = record.bytes() }
+        if mask & 8 != 0 { filter.age = record.int64() }
         self.filter = filter
+        target = mask & 16 != 0 ? BulkTarget(from: &record) : nil
         for byte in record.bytes().prefix(KeyBytes.capacity) { place.append(byte) }
+    }
+}
+
+extension BulkTarget {
+    init(from record: inout RecordReader) {
+        let (priority, runAt, queue) = (record.uint8(), record.int64(), record.bytes())
+        if priority > 10 { record.fail() }
+        self.init(
+            priority: priority > 0 ? Int(priority) : nil, runAt: runAt >= 0 ? runAt : nil,
+            queue: queue.isEmpty ? nil : queue)
     }
 }
 

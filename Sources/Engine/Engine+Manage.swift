@@ -78,7 +78,7 @@ extension Engine {
     }
 
     /// A task in hand is only asked to end; asking once is enough.
-    private mutating func cancelActive(
+    mutating func cancelActive(
         _ sequence: UInt64, _ reason: Bytes?, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         guard leases[sequence]?.cancel == false, var state = try state(sequence, .active, transaction) else { return }

@@ -13,10 +13,13 @@ extension Engine {
         }
         guard let queue = queueNumbers[request.queue] else { return .refused(Self.unknownQueue(request.queue)) }
         if let refusal = refusal(of: request) { return .refused(refusal) }
+        var target = request.target
+        if target?.queue == request.queue { target?.queue = nil }
+        if let runAt = target?.runAt { target?.runAt = max(now, runAt) }
         var operation = BulkOperation(
-            number: broker.lastOperation + 1, queue: queue, verb: request.verb, filter: request.filter,
-            rate: request.rate, before: broker.lastSequence + 1, started: now)
-        guard request.verb != .replay else {
+            number: broker.lastOperation + 1, queue: queue, verb: request.isDryRun ? .count : request.verb,
+            filter: request.filter, target: target, rate: request.rate, before: broker.lastSequence + 1, started: now)
+        guard !operation.verb.isInBackground else {
             try store(operation, transaction)
             return remember(request.request, .operation(operation.number))
         }
@@ -27,10 +30,12 @@ extension Engine {
     }
 
     private func refusal(of request: BulkRequest) -> CommandError? {
-        if request.filter.state == .active {
+        let state = request.filter.state
+        guard !request.verb.allows(state) else { return tooManyOperations }
+        if state == .active {
             return CommandError(.badState, "ACTIVE tasks are in workers' hands; cancel them, or wait for their end")
         }
-        return tooManyOperations
+        return CommandError(.badState, "\(request.verb.name) is nothing for tasks that are \(state.name)")
     }
 
     private var tooManyOperations: CommandError? {
@@ -55,7 +60,7 @@ extension Engine {
     static func outcome(of operation: BulkOperation) -> RememberedAnswer {
         switch operation.verb {
         case .count: .count(operation.matched)
-        case .purge, .replay: .count(operation.done)
+        case .purge, .replay, .retry, .delete, .cancel, .move: .count(operation.done)
         case .remove: .ok
         }
     }

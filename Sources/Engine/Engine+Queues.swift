@@ -3,7 +3,7 @@ import MartletStorage
 
 /// What is said of a queue as a whole.
 extension Engine {
-    /// Ended tasks past a lowered KEEPMAX that go at once; the others follow in slices.
+    /// Ended tasks past a lowered KEEPMAX or DLQMAX that go at once; the others follow in slices.
     private static let surplusAtOnce = 1_000
 
     mutating func set(
@@ -91,25 +91,25 @@ extension Engine {
             .noQueue, "no queue '\(shown)'; a queue appears with its first task, QUEUE.SET or QUEUE.PAUSE")
     }
 
-    /// Past KEEPMAX the oldest ended tasks go, so many at once; a timer sees to the rest.
+    /// Past KEEPMAX and DLQMAX the oldest ended tasks go, so many at once; a timer sees to the rest.
     mutating func removeSurplus(
         _ queue: UInt32, limit: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         for _ in 0..<limit {
-            guard queues[Int(queue) - 1].hasSurplus else { return }
-            guard let oldest = try oldestKept(queue, transaction) else { return }
+            let states = queues[Int(queue) - 1].surplus
+            guard !states.isEmpty, let oldest = try oldest(of: states, queue, transaction) else { return }
             try removeEnded(oldest, transaction)
         }
-        guard queues[Int(queue) - 1].hasSurplus else { return }
+        guard !queues[Int(queue) - 1].surplus.isEmpty else { return }
         try setTimer(now, .surplus, 0, queue, transaction)
     }
 
-    /// Of the ended tasks that retention keeps the one that ended first.
-    private func oldestKept(
-        _ queue: UInt32, _ transaction: borrowing Transaction<Writing>
+    /// Of the tasks in these states the one that ended first.
+    private func oldest(
+        of states: [TaskState], _ queue: UInt32, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> UInt64? {
         var oldest: EndedKey?
-        for state in [TaskState.completed, .cancelled, .expired] where queues[Int(queue) - 1][state] > 0 {
+        for state in states where queues[Int(queue) - 1][state] > 0 {
             let prefix = EndedKey.prefix(queue: queue, state: state)
             guard let first = try transaction.first(Tables.ended, from: prefix, prefix: prefix),
                 let key = EndedKey(first.key)

@@ -35,7 +35,7 @@ extension Engine {
         for entry in found.entries {
             if try handle(entry, operation, now, transaction) { operation.done += 1 } else { operation.failed += 1 }
         }
-        if operation.verb != .replay { operation.matched = operation.handled }
+        if !operation.verb.isInBackground { operation.matched = operation.handled }
         operation.pace.spend(operation.handled - before, operation.rate, now)
         operation.place = found.last
         if found.isEnd || operation.left == 0 { try finishPass(&operation, now, transaction) }
@@ -113,10 +113,18 @@ extension Engine {
             }
             looks += 1
             last = key
-            if try matches(key, flags, operation, now, transaction) { entries.append((key, flags)) }
+            // The records of those in hand lie in the table that is being walked: they are read behind it.
+            let isLater = operation.filter.state == .active
+            let isOurs = isLater ? true : try matches(key, flags, operation, now, transaction)
+            if isOurs { entries.append((key, flags)) }
             return true
         }
-        return (entries, last, isEnd)
+        guard operation.filter.state == .active else { return (entries, last, isEnd) }
+        var matching: [(key: KeyBytes, flags: UInt8)] = []
+        for entry in entries {
+            if try matches(entry.key, entry.flags, operation, now, transaction) { matching.append(entry) }
+        }
+        return (matching, last, isEnd)
     }
 
     private func matches(
@@ -124,35 +132,42 @@ extension Engine {
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Bool {
         if operation.verb == .remove { return true }
-        if operation.filter.state.isEnded {
-            guard let key = EndedKey(bytes), key.sequence < operation.before, key.at <= operation.started else {
-                return false
-            }
-            return try matches(key.sequence, .ended, operation.filter, transaction)
-        }
-        let key = WaitingKey(bytes)
-        guard key.sequence < operation.before else { return false }
+        let sequence = operation.sequence(bytes)
+        guard sequence < operation.before else { return false }
         switch operation.filter.state {
-        case .pending: guard key.due <= operation.started else { return false }
-        case .scheduled: guard key.due > now else { return false }
-        default: return false
+        case .active:
+            guard leases[sequence]?.queue == operation.queue else { return false }
+            return try matches(sequence, .active, operation, transaction)
+        case .pending, .scheduled:
+            let key = WaitingKey(bytes)
+            let isPending = operation.filter.state == .pending
+            guard isPending ? key.due <= operation.started : key.due > now else { return false }
+            if let target = operation.target, key.isAt(target) { return false }
+            let hasState = flags & WaitingKey.Flag.state != 0
+            return try matches(sequence, hasState ? .waiting : nil, operation, transaction)
+        case .blocked: return false
+        case .completed, .dead, .cancelled, .expired:
+            guard let key = EndedKey(bytes), key.at <= operation.started else { return false }
+            return try matches(sequence, .ended, operation, transaction)
         }
-        let hasState = flags & WaitingKey.Flag.state != 0
-        return try matches(key.sequence, hasState ? .waiting : nil, operation.filter, transaction)
     }
 
-    /// Whether type and kind are those of the filter. A record that cannot be read matches no such filter.
+    /// Whether a task is as the filter says. A record that cannot be read matches no filter that asks for it.
     private func matches(
-        _ sequence: UInt64, _ phase: Phase?, _ filter: BulkFilter, _ transaction: borrowing Transaction<Writing>
+        _ sequence: UInt64, _ phase: Phase?, _ operation: BulkOperation, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Bool {
-        guard filter.type != nil || filter.kind != nil else { return true }
+        let filter = operation.filter
+        guard !filter.isBroad else { return true }
         do throws(StorageError) {
-            guard let phase, let state = try state(sequence, phase, transaction) else {
-                guard filter.kind == nil, let task = try task(sequence, transaction) else { return false }
-                return filter.type.map { types.name(task.type) == $0 } ?? true
-            }
-            return filter.type.map { types.name(state.type) == $0 } ?? true
-                && filter.kind.map { state.errorKind == $0 } ?? true
+            var state: StateRecord?
+            if let phase { state = try self.state(sequence, phase, transaction) }
+            if let kind = filter.kind, state?.errorKind != kind { return false }
+            if let type = filter.type, let state { guard types.name(state.type) == type else { return false } }
+            guard filter.tag != nil || filter.age != nil || state == nil else { return true }
+            guard let task = try task(sequence, transaction) else { return false }
+            return filter.type.map { types.name(task.type) == $0 } ?? true
+                && filter.tag.map(task.tags.contains) ?? true
+                && filter.age.map { task.created < operation.started - $0 } ?? true
         } catch {
             guard error.kind == .damaged else { throw error }
             return false
@@ -166,23 +181,48 @@ extension Engine {
         _ entry: (key: KeyBytes, flags: UInt8), _ operation: BulkOperation, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Bool {
+        let sequence = operation.sequence(entry.key)
         do throws(StorageError) {
-            if operation.filter.state.isEnded {
-                guard let key = EndedKey(entry.key) else { return false }
-                switch operation.verb {
-                case .replay: return try revive(key.sequence, reset: true, now, transaction) == nil
-                case .purge, .remove: try removeEnded(key.sequence, transaction)
-                case .count: break
+            switch operation.verb {
+            case .replay: return try revive(sequence, reset: true, now, transaction) == nil
+            case .retry: return try revive(sequence, reset: false, now, transaction) == nil
+            case .cancel: return try cancel(sequence, now, transaction)
+            case .move: return try move(sequence, to: operation.target, now, transaction)
+            case .count: break
+            case .purge, .remove, .delete:
+                if operation.filter.state.isEnded {
+                    try removeEnded(sequence, transaction)
+                } else {
+                    try removeWaiting(WaitingKey(entry.key), entry.flags, transaction)
                 }
-            } else {
-                try removeWaiting(WaitingKey(entry.key), entry.flags, transaction)
             }
             return true
         } catch {
             guard error.kind == .damaged, error.key != nil else { throw error }
-            if operation.verb != .replay, let key = EndedKey(entry.key) { try putAside(key, transaction) }
+            if operation.verb.removes, let key = EndedKey(entry.key) { try putAside(key, transaction) }
             return false
         }
+    }
+
+    private mutating func cancel(
+        _ sequence: UInt64, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        switch try find(broker.id(sequence), now, transaction) {
+        case .nowhere, .ended: return false
+        case .waiting(let key, let flags, let task): try cancelWaiting(key, flags, task, nil, now, transaction)
+        case .active: try cancelActive(sequence, nil, now, transaction)
+        }
+        return true
+    }
+
+    private mutating func move(
+        _ sequence: UInt64, to target: BulkTarget?, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        guard let target else { return false }
+        let move = MoveRequest(
+            id: broker.id(sequence), priority: target.priority, runAt: target.runAt, queue: target.queue)
+        if case .state = try self.move(move, now, transaction) { return true }
+        return false
     }
 
     /// Everything about a waiting task goes; if it cannot be read, it is put aside.
@@ -198,5 +238,13 @@ extension Engine {
             try transaction.delete(Tables.timers, timer.bytes)
         }
         try remove(key.sequence, state, transaction)
+    }
+}
+
+extension WaitingKey {
+    /// Whether the task is where an operation would move it.
+    fileprivate func isAt(_ target: BulkTarget) -> Bool {
+        target.queue == nil && target.priority.map { $0 == range.priority } ?? true
+            && target.runAt.map { $0 == due } ?? true
     }
 }

@@ -91,7 +91,7 @@ struct TimerKey {
         case unique = 4
         /// A queue's pause ends.
         case resume = 5
-        /// An ended task past KEEPMAX goes.
+        /// An ended task past KEEPMAX or DLQMAX goes.
         case surplus = 6
     }
 

@@ -68,12 +68,16 @@ public struct RetryRequest: Sendable {
     }
 }
 
-/// Something is to be done to many tasks: QUEUE.PURGE, DLQ.PURGE, DLQ.REPLAY.
+/// Something is to be done to many tasks: QUEUE.PURGE, DLQ.PURGE, DLQ.REPLAY, TASK.BULK.
 public struct BulkRequest: Sendable {
     public var queue: Bytes
-    /// Not `remove`.
+    /// Not `remove` and not `count`.
     public var verb: BulkVerb
     public var filter: BulkFilter
+    /// Where `move` moves to.
+    public var target: BulkTarget?
+    /// Only counts what it would be done to.
+    public var isDryRun = false
     /// Tasks a second.
     public var rate: Int64?
     public var request: RequestNonce?

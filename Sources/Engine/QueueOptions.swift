@@ -7,6 +7,8 @@ public struct QueueOptions: Hashable, Sendable {
     public var task = TaskOptions()
     /// Most records of ended tasks (COMPLETED, CANCELLED, EXPIRED) that are kept.
     public var keepMax: Int64?
+    /// Most dead letters that are kept; `nil`: all.
+    public var deadMax: Int64?
     /// Per cent of contested hand-outs that go to the retry lane; `nil`: as deep as the lane is.
     public var retryShare: Int?
 
@@ -25,6 +27,7 @@ public enum QueueOption: String, CaseIterable, Sendable {
     case keep = "KEEP"
     case keepMax = "KEEPMAX"
     case retryShare = "RETRYSHARE"
+    case deadMax = "DLQMAX"
 
     /// Takes this one option over from `other`.
     func copy(from other: QueueOptions, to options: inout QueueOptions) {
@@ -39,6 +42,7 @@ public enum QueueOption: String, CaseIterable, Sendable {
         case .keep: options.task.keep = other.task.keep
         case .keepMax: options.keepMax = other.keepMax
         case .retryShare: options.retryShare = other.retryShare
+        case .deadMax: options.deadMax = other.deadMax
         }
     }
 }
@@ -55,6 +59,7 @@ extension QueueOptions {
         static let keep: UInt16 = 128
         static let keepMax: UInt16 = 256
         static let retryShare: UInt16 = 512
+        static let deadMax: UInt16 = 1_024
     }
 
     private var mask: UInt16 {
@@ -69,11 +74,12 @@ extension QueueOptions {
         if task.keep != nil { mask |= Bit.keep }
         if keepMax != nil { mask |= Bit.keepMax }
         if retryShare != nil { mask |= Bit.retryShare }
+        if deadMax != nil { mask |= Bit.deadMax }
         return mask
     }
 
     /// `mask u16 │ [priority u8] [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64]
-    /// [keep i64] [most kept i64] [retry share u8]`
+    /// [keep i64] [most kept i64] [retry share u8] [most dead i64]`
     func write(to record: inout RecordWriter) {
         record.uint16(mask)
         if let priority = task.priority { record.uint8(UInt8(priority)) }
@@ -84,6 +90,7 @@ extension QueueOptions {
             if let span { record.int64(span) }
         }
         if let retryShare { record.uint8(UInt8(retryShare)) }
+        if let deadMax { record.int64(deadMax) }
     }
 
     init(from record: inout RecordReader) {
@@ -98,6 +105,7 @@ extension QueueOptions {
         if mask & Bit.keep != 0 { task.keep = record.int64() }
         if mask & Bit.keepMax != 0 { keepMax = record.int64() }
         if mask & Bit.retryShare != 0 { retryShare = Int(record.uint8()) }
+        if mask & Bit.deadMax != 0 { deadMax = record.int64() }
     }
 }
 

@@ -57,8 +57,11 @@ struct QueueState {
     /// Records of ended tasks that retention keeps.
     var kept: Int64 { self[.completed] + self[.cancelled] + self[.expired] }
 
-    /// More of them than KEEPMAX allows.
-    var hasSurplus: Bool { kept > options.keepMax ?? Limits.keepMax }
+    /// The states of which there are more than KEEPMAX or DLQMAX allows; empty: there are not.
+    var surplus: [TaskState] {
+        if kept > options.keepMax ?? Limits.keepMax { return [.completed, .cancelled, .expired] }
+        return self[.dead] > options.deadMax ?? .max ? [.dead] : []
+    }
 
     /// `counts 9 × i64 │ added i64 │ completed i64 │ failed i64 │ waiting 20 × i64 │ name │ paused until: adding i64,
     /// handing out i64 │ options`

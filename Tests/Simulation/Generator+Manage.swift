@@ -15,7 +15,8 @@ extension Generator {
         case 47..<50: return .queueOptions(queue)
         case 50..<72: return .retry(RetryRequest(id: anyID(model), reset: random.chance(50), request: nonce()))
         case 72..<78: return .bulk(purge(queue))
-        case 78..<92: return .bulk(replay(queue))
+        case 78..<86: return .bulk(replay(queue))
+        case 86..<92: return .bulk(bulk(queue, now))
         case 92..<96: return .stopOperation(StopOperationRequest(number: anyOperation(model), request: nonce()))
         default: return .operations
         }
@@ -27,10 +28,11 @@ extension Generator {
         options.task.due = .now
         options.retryShare = random.pick([nil, 0, 50, 100])
         options.keepMax = random.pick([nil, 0, 2, 6])
+        options.deadMax = random.pick([nil, 0, 1, 4])
         var given: [QueueOption] = []
         for option in QueueOption.allCases where random.chance(25) {
             if option == .timeout, queue != Self.timedQueue { continue }
-            if option == .keepMax, !keepsFew { continue }
+            if option == .keepMax || option == .deadMax, !keepsFew { continue }
             given.append(option)
         }
         return QueueSetRequest(queue: queue, given: given, options: options, request: nonce())
@@ -52,9 +54,30 @@ extension Generator {
         let filter = BulkFilter(
             state: .dead, type: random.pick([nil, nil] + Self.names), kind: random.pick([nil, nil, Bytes("net".utf8)]),
             most: random.pick([nil, nil, 1, 4]))
-        return BulkRequest(
-            queue: queue, verb: random.pick([.replay, .replay, .replay, .count, .purge]), filter: filter,
+        var replay = BulkRequest(
+            queue: queue, verb: random.pick([.replay, .replay, .replay, .purge]), filter: filter,
             rate: random.pick([nil, nil, 1, 50, 3_000]), request: nonce(), caller: newCaller())
+        replay.isDryRun = replay.verb == .replay && random.chance(25)
+        return replay
+    }
+
+    private mutating func bulk(_ queue: Bytes, _ now: Timestamp) -> BulkRequest {
+        let verb = random.pick([BulkVerb.retry, .delete, .cancel, .move, .move])
+        var filter = BulkFilter(
+            state: random.pick(TaskState.allCases + [.pending, .pending, .scheduled]),
+            type: random.pick([nil, nil, nil] + Self.names), kind: random.pick([nil, nil, nil, Bytes("net".utf8)]),
+            most: random.pick([nil, nil, nil, 1, 4]))
+        filter.tag = random.pick([nil, nil, nil] + Self.tags)
+        filter.age = random.pick([nil, nil, nil, 0, 20, 2_000])
+        var bulk = BulkRequest(
+            queue: queue, verb: verb, filter: filter, rate: random.pick([nil, nil, 1, 50, 3_000]), request: nonce(),
+            caller: newCaller())
+        bulk.isDryRun = random.chance(15)
+        guard verb == .move else { return bulk }
+        bulk.target = BulkTarget(
+            priority: random.pick([nil, 1, 5, 10]), runAt: random.pick([nil, nil, now - 3, now, now + 1, now + 40]),
+            queue: random.pick([nil, nil] + Self.queues))
+        return bulk
     }
 
     private mutating func anyOperation(_ model: Model) -> UInt64? {

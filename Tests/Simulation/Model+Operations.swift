@@ -7,6 +7,7 @@ struct ModelOperation {
     var queue: Bytes
     var verb: BulkVerb
     var filter: BulkFilter
+    var target: BulkTarget?
     var rate: Int64?
     /// The newest task there was when it began.
     var newest: TaskID?
@@ -24,6 +25,9 @@ struct ModelOperation {
     var second: (from: Timestamp, tasks: Int64)?
 
     var isRunning: Bool { state == "running" }
+
+    /// Whoever starts it goes on with other things.
+    var isInBackground: Bool { verb != .purge && verb != .count }
 
     mutating func restart() {
         waiter = nil
@@ -51,7 +55,7 @@ struct Place: Comparable {
     init(_ task: ModelTask) {
         id = task.id
         let waiting = [Int64(10 - task.priority), task.isRetry ? 1 : 0, task.runAt]
-        numbers = task.state.isEnded ? [task.endedAt ?? 0] : waiting
+        numbers = task.state == .active ? [] : task.state.isEnded ? [task.endedAt ?? 0] : waiting
     }
 
     static func < (left: Place, right: Place) -> Bool {
@@ -67,13 +71,14 @@ extension Model {
 
     mutating func start(_ request: BulkRequest, _ now: Timestamp) -> Outcome {
         guard totals[request.queue] != nil else { return .refused(.noQueue) }
-        if request.filter.state == .active { return .refused(.badState) }
+        guard request.isAllowed else { return .refused(.badState) }
         if operations.values.count(where: \.isRunning) >= Limits.operations { return .refused(.error) }
         var operation = ModelOperation(
-            number: newestOperation + 1, queue: request.queue, verb: request.verb, filter: request.filter,
-            rate: request.rate,
-            newest: newestID, started: now, isCounting: request.verb != .purge)
-        if operation.verb == .replay {
+            number: newestOperation + 1, queue: request.queue, verb: request.isDryRun ? .count : request.verb,
+            filter: request.filter, target: request.target, rate: request.rate, newest: newestID, started: now,
+            isCounting: request.verb != .purge)
+        if let runAt = operation.target?.runAt { operation.target?.runAt = max(now, runAt) }
+        if operation.isInBackground {
             keep(operation)
             return .operation(operation.number)
         }
@@ -145,17 +150,29 @@ extension Model {
         let allowed = min(Int64(Self.slice), operation.allowance(now), left)
         let (found, isEnd) = walk(&operation, allowed, now)
         for id in found {
-            if operation.verb != .replay {
-                remove(id)
-            } else if !revive(id, reset: true, now) {
-                operation.failed += 1
-                continue
-            }
-            operation.done += 1
+            if handle(id, operation, now) { operation.done += 1 } else { operation.failed += 1 }
         }
         operation.second?.tasks += Int64(found.count)
         if operation.verb == .purge { operation.matched = operation.done }
         if isEnd || left == Int64(found.count) { (operation.state, operation.ended) = ("done", now) }
+    }
+
+    /// Does to one task what is to be done; `false`: it could not be.
+    private mutating func handle(_ id: TaskID, _ operation: ModelOperation, _ now: Timestamp) -> Bool {
+        switch operation.verb {
+        case .replay, .retry: return revive(id, reset: operation.verb == .replay, now)
+        case .cancel:
+            if case .state = cancel(CancelRequest(id: id), now) { return true }
+            return false
+        case .move:
+            let target = operation.target ?? BulkTarget()
+            let move = MoveRequest(id: id, priority: target.priority, runAt: target.runAt, queue: target.queue)
+            if case .state = relocate(move, now) { return true }
+            return false
+        case .purge, .delete, .remove, .count:
+            remove(id)
+            return true
+        }
     }
 
     /// The next matching tasks: at most `most`, and 20 places looked at for each task of a slice.
@@ -163,14 +180,18 @@ extension Model {
         guard most > 0 else { return ([], false) }
         let filter = operation.filter
         let (queue, place) = (operation.queue, operation.place)
-        var line = tasks.values.filter { $0.queue == queue }
-            .filter { filter.state.isEnded ? $0.state == filter.state : $0.isWaiting }
+        // Those in hand are not kept by queue.
+        var line = tasks.values.filter { $0.queue == queue || filter.state == .active }
+            .filter { filter.state.isEnded || filter.state == .active ? $0.state == filter.state : $0.isWaiting }
         if let place { line.removeAll { Place($0) <= place } }
         line.sort { Place($0) < Place($1) }
         var found: [TaskID] = []
-        for (looks, task) in line.enumerated() {
-            guard looks < 20 * Self.slice, Int64(found.count) < most else { return (found, false) }
+        var looked: Int64 = 0
+        for task in line {
+            let sofar = filter.state == .active ? looked : Int64(found.count)
+            guard looked < 20 * Self.slice, sofar < most else { return (found, false) }
             operation.place = Place(task)
+            looked += 1
             if matches(task, operation, now) { found.append(task.id) }
         }
         return (found, true)
@@ -181,11 +202,36 @@ extension Model {
         let filter = operation.filter
         if let type = filter.type, task.type != type { return false }
         if let kind = filter.kind, task.errorKind != kind { return false }
+        if let tag = filter.tag, !task.tags.contains(tag) { return false }
+        if let age = filter.age, task.enqueuedAt >= operation.started - age { return false }
+        if let target = operation.target, task.isAt(target) { return false }
         switch filter.state {
+        case .active: return task.queue == operation.queue
         case .pending: return task.runAt <= operation.started
         case .scheduled: return task.runAt > now
         case .blocked: return false
         default: return (task.endedAt ?? 0) <= operation.started
         }
+    }
+}
+
+extension BulkRequest {
+    /// Whether there is anything the verb could do to tasks in that state.
+    fileprivate var isAllowed: Bool {
+        switch (verb, filter.state) {
+        case (.cancel, let state): !state.isEnded
+        case (_, .active): false
+        case (.retry, let state): state.isEnded || state == .scheduled
+        case (.move, let state): state == .pending || state == .scheduled
+        default: true
+        }
+    }
+}
+
+extension ModelTask {
+    /// Whether it is where it would be moved.
+    fileprivate func isAt(_ target: BulkTarget) -> Bool {
+        (target.queue ?? queue) == queue && (target.priority ?? priority) == priority
+            && (target.runAt ?? runAt) == runAt
     }
 }

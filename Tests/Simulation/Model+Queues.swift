@@ -25,6 +25,7 @@ extension Model {
             case .keep: set.task.keep = new.task.keep
             case .keepMax: set.keepMax = new.keepMax
             case .retryShare: set.retryShare = new.retryShare
+            case .deadMax: set.deadMax = new.deadMax
             }
         }
         options[request.queue] = set
@@ -73,16 +74,20 @@ extension Model {
         return .blocked
     }
 
-    /// Whether KEEPMAX is set anywhere.
-    var keepsFew: Bool { options.values.contains { $0.keepMax != nil } }
+    /// Whether KEEPMAX or DLQMAX is set anywhere.
+    var keepsFew: Bool { options.values.contains { $0.keepMax != nil || $0.deadMax != nil } }
 
-    /// Past KEEPMAX what ended first goes first.
+    /// Past KEEPMAX and DLQMAX what ended first goes first.
     mutating func removeSurplus() {
         for (queue, options) in options {
-            guard let most = options.keepMax else { continue }
-            var kept = tasks.values.filter { $0.queue == queue && $0.state.isEnded && $0.state != .dead }
-            kept.sort { ($0.endedAt ?? 0, $0.id) < ($1.endedAt ?? 0, $1.id) }
-            for task in kept.dropLast(Int(most)) { remove(task.id) }
+            for (most, isDead) in [(options.keepMax, false), (options.deadMax, true)] {
+                guard let most else { continue }
+                var kept = tasks.values.filter {
+                    $0.queue == queue && $0.state.isEnded && ($0.state == .dead) == isDead
+                }
+                kept.sort { ($0.endedAt ?? 0, $0.id) < ($1.endedAt ?? 0, $1.id) }
+                for task in kept.dropLast(Int(most)) { remove(task.id) }
+            }
         }
     }
 

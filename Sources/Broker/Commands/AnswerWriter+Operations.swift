@@ -19,6 +19,7 @@ extension ReplyWriter {
             case .keep: integer(task.keep ?? TaskDefaults.keep)
             case .keepMax: integer(options.keepMax ?? Limits.keepMax)
             case .retryShare: options.retryShare.map { integer(Int64($0)) } ?? bulk("ADAPTIVE")
+            case .deadMax: options.deadMax.map { integer($0) } ?? null()
             }
         }
     }

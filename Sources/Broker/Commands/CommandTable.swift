@@ -16,6 +16,7 @@ struct CommandTable: Sendable {
             workerCommands,
             queueCommands,
             operationCommands,
+            bulkCommands,
             cronCommands,
             limitCommands,
             connectionCommands,

@@ -111,16 +111,7 @@ enum OperationID {
         if option == .type {
             try cursor.once(OptionNumber.type)
             bulk.filter.type = try cursor.name("TYPE")
-        } else if option == .most {
-            try cursor.once(OptionNumber.most)
-            bulk.filter.most = try cursor.integer("MAX", in: 1...Limits.latestTime)
-        } else if option == .rate {
-            try cursor.once(OptionNumber.rate)
-            bulk.rate = try cursor.integer("RATE", in: Limits.operationRate)
-        } else if option == .dryRun {
-            try cursor.once(OptionNumber.dryRun)
-            bulk.verb = .count
-        } else {
+        } else if try !cursor.pace(option, &bulk) {
             try cursor.kindOrNonce(option, &bulk.filter, &nonce, CommandTag.deadReplay)
         }
     }
@@ -142,6 +133,23 @@ enum OperationID {
 }
 
 extension ArgumentCursor {
+    /// MAX, RATE and DRYRUN; `false`: it is none of them.
+    mutating func pace(_ option: Keyword, _ bulk: inout BulkRequest) throws(CommandError) -> Bool {
+        if option == .most {
+            try once(OptionNumber.most)
+            bulk.filter.most = try integer("MAX", in: 1...Limits.latestTime)
+        } else if option == .rate {
+            try once(OptionNumber.rate)
+            bulk.rate = try integer("RATE", in: Limits.operationRate)
+        } else if option == .dryRun {
+            try once(OptionNumber.dryRun)
+            bulk.isDryRun = true
+        } else {
+            return false
+        }
+        return true
+    }
+
     fileprivate mutating func kindOrNonce(
         _ option: Keyword, _ filter: inout BulkFilter, _ nonce: inout RequestNonceDraft?, _ tag: UInt64
     ) throws(CommandError) {

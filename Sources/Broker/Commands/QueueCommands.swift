@@ -16,7 +16,7 @@ let queueCommands = [
         usage:
             "queue [PRIORITY p] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | "
             + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [KEEPMAX n] "
-            + "[RETRYSHARE pct | ADAPTIVE] [REQ nonce]",
+            + "[RETRYSHARE pct | ADAPTIVE] [DLQMAX n] [REQ nonce]",
         summary: "Sets options of a queue; DEFAULT as a value takes one back. Tasks keep what they were added with.",
         group: "queue", reply: "OK", run: .write(parseSet)),
     Command(
@@ -71,6 +71,7 @@ private func queueRequest(
         if cursor.skip(.byDefault) { continue }
         switch option {
         case .keepMax: set.options.keepMax = try cursor.integer("KEEPMAX", in: 0...Limits.latestTime)
+        case .deadMax: set.options.deadMax = try cursor.integer("DLQMAX", in: 0...Limits.latestTime)
         case .retryShare where cursor.skip(.adaptive): break
         case .retryShare: set.options.retryShare = Int(try cursor.integer("RETRYSHARE", in: 0...100))
         default: try cursor.taskOption(word, &set.options.task)

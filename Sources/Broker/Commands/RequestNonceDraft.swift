@@ -36,6 +36,7 @@ enum CommandTag {
     static let deadPurge: UInt64 = 26
     static let deadReplay: UInt64 = 27
     static let stopOperation: UInt64 = 28
+    static let bulk: UInt64 = 29
     static let cronSet: UInt64 = 30
     static let cronDelete: UInt64 = 31
     static let cronPause: UInt64 = 32
