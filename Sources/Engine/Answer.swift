@@ -23,6 +23,7 @@ public enum Answer: Sendable {
     /// A page of tasks; `next` is `nil` at the end.
     case list(next: ListCursor?, tasks: [TaskView])
     case bytes(Bytes?)
+    case why(WaitView)
     case queue(QueueView)
     case queues([QueueView])
     /// `next` is the number of the line to go on from; 0: there are no more.

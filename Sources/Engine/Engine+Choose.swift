@@ -56,7 +56,7 @@ extension Engine {
     }
 
     /// Ends those of the tasks whose time to live is over; whether there were any.
-    private mutating func expire(
+    mutating func expire(
         _ heads: [Candidate], _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Bool {
         var any = false

@@ -66,6 +66,7 @@ public struct Engine {
             try lookUp(request.id, operation, now, transaction)
         case .result(let id):
             try lookUp(id, operation, now, transaction)
+        case .why(let id): try why(id, now, transaction)
         case .log(let request): try log(request, now, transaction)
         case .logs(let request): try lookUp(request.id, operation, now, transaction)
         case .wait(let request): try wait(request, now, transaction)

@@ -16,6 +16,7 @@ public enum Operation: Sendable {
     case get(GetRequest)
     case list(ListRequest)
     case result(TaskID?)
+    case why(TaskID?)
     case queueInfo(Bytes)
     case queueOptions(Bytes)
     case queueSet(QueueSetRequest)

@@ -57,7 +57,8 @@ struct Generator {
         case 86..<88: return .delete(delete(model))
         case 88..<93: return .get(GetRequest(id: anyID(model), payload: random.chance(50), history: random.chance(50)))
         case 93..<96: return .result(anyID(model))
-        case 96..<99: return .queueInfo(random.chance(90) ? random.pick(Self.queues) : Bytes("none".utf8))
+        case 96..<97: return .why(anyID(model))
+        case 97..<99: return .queueInfo(random.chance(90) ? random.pick(Self.queues) : Bytes("none".utf8))
         default: return .queueList
         }
     }

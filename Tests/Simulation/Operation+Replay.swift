@@ -28,7 +28,8 @@ extension MartletEngine.Operation {
         case .limitTake(let request): request.request
         case .limitGive(let request): request.request
         case .limitDelete(let request), .limitReset(let request): request.request
-        case .get, .list, .result, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .log, .logs, .wait,
+        case .get, .list, .result, .why, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .log, .logs,
+            .wait,
             .hello,
             .beat, .order, .workerList,
             .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList:

@@ -21,6 +21,7 @@ extension Outcome {
         case .task(let view): self = .task(Sight(view))
         case .list(_, let tasks): self = .list(tasks.map(Sight.init))
         case .bytes(let bytes): self = .bytes(bytes)
+        case .why(let view): self = .why(WaitSight(state: view.state, reason: view.reason, until: view.until))
         case .queue(let view): self = .queue(QueueSight(view))
         case .queues(let views):
             self = .queues(views.map(QueueSight.init).sorted { $0.name.lexicographicallyPrecedes($1.name) })

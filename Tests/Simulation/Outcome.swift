@@ -20,6 +20,7 @@ enum Outcome: Equatable {
     case task(Sight)
     case list([Sight])
     case bytes(Bytes?)
+    case why(WaitSight)
     case queue(QueueSight)
     case queues([QueueSight])
     case logLines(UInt64, [Line])
@@ -115,6 +116,13 @@ struct Move: Equatable {
     var message: Bytes?
     var trace: Bytes?
     var worker: Bytes?
+}
+
+/// What WHY tells, but for its words.
+struct WaitSight: Equatable {
+    var state: TaskState
+    var reason: WaitReason
+    var until: Timestamp?
 }
 
 /// What TASK.OPS tells.

@@ -4,10 +4,11 @@ internal import MartletStorage
 
 /// Everything the engine knows against everything the model knows.
 extension Simulation {
-    /// GET with payload and history, and RESULT, of every task that is or recently was.
+    /// GET with payload and history, RESULT and WHY of every task that is or recently was.
     func compareTasks() {
         write { engine, transaction throws(StorageError) in
-            for operation in self.lookUps() where self.finding == nil {
+            let reasons = self.known.map { MartletEngine.Operation.why($0) }
+            for operation in self.lookUps() + reasons where self.finding == nil {
                 let answer = try engine.apply(operation, now: self.now, in: transaction)
                 self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
             }

@@ -24,6 +24,15 @@ extension ReplyWriter {
         }
     }
 
+    /// TASK.WHY.
+    mutating func why(_ view: WaitView) {
+        map(4)
+        field("state", text: view.state.name)
+        field("reason", text: view.reason.rawValue)
+        field("until", view.until)
+        field("detail", text: view.detail)
+    }
+
     /// One of TASK.OPS.
     mutating func operation(_ view: OperationView) {
         map(9)

@@ -34,6 +34,7 @@ extension ReplyWriter {
             bulk(next?.text ?? Bytes("0".utf8))
             array(tasks.count)
             for view in tasks { task(view) }
+        case .why(let view): why(view)
         case .bytes(let bytes): bytes.map { bulk($0) } ?? null()
         case .queue(let view): queue(view)
         case .queues(let views):

@@ -17,6 +17,11 @@ let taskCommands = [
         "TASK.GET", 2...4, [.readonly, .fast], usage: "id [PAYLOAD] [HISTORY]",
         summary: "Tells everything about a task.", group: "task", reply: "a map", run: .read(parseGet)),
     Command(
+        "TASK.WHY", .exactly(2), [.readonly, .fast], usage: "id",
+        summary: "Tells why a task is not running now, and the one next thing that would change it.", group: "task",
+        reply: "a map {state, reason, until, detail}",
+        run: .write { (cursor, _) throws(CommandError) in .why(try cursor.taskID()) }),
+    Command(
         "TASK.RESULT", .exactly(2), [.readonly, .fast], usage: "id",
         summary: "Gives the result of a completed task.", group: "task", reply: "bytes, null if there is none",
         run: .read { (cursor, _) throws(CommandError) in .result(try cursor.taskID()) }),

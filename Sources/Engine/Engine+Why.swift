@@ -1,0 +1,97 @@
+public import MartletProtocol
+import MartletStorage
+
+/// Why a task is not running now.
+public enum WaitReason: String, CaseIterable, Sendable {
+    /// It is.
+    case running
+    case ended
+    /// Its due time has not come.
+    case scheduled
+    /// The same, after a failed attempt.
+    case backoff
+    /// Its queue hands nothing out.
+    case paused
+    /// Others of its queue come first.
+    case behind
+    /// It is the next of its queue: nobody takes it.
+    case noWorker = "no_worker"
+}
+
+/// What TASK.WHY tells.
+public struct WaitView: Hashable, Sendable {
+    public var state: TaskState
+    public var reason: WaitReason
+    /// When that changes by itself; `nil`: it does not.
+    public var until: Timestamp?
+    /// The one next thing that would change it.
+    public var detail: String
+}
+
+/// TASK.WHY. Looks at the task, at its queue, and at the heads of at most 20 ranges; never scans.
+extension Engine {
+    mutating func why(
+        _ id: TaskID?, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        let answer = try lookUp(id, .get(GetRequest(id: id)), now, transaction)
+        guard case .task(let task) = answer, let number = queueNumbers[task.queue] else { return answer }
+        switch task.state {
+        case .active: return .why(Self.whyRunning(task))
+        case .scheduled: return .why(Self.whyScheduled(task))
+        case .completed, .dead, .cancelled, .expired: return .why(Self.whyEnded(task))
+        case .pending, .blocked: return .why(try whyPending(task, number, now, transaction))
+        }
+    }
+
+    private static func whyRunning(_ task: TaskView) -> WaitView {
+        let worker = task.worker.map { "worker '\(String(decoding: $0, as: UTF8.self))'" } ?? "a worker without a name"
+        let next =
+            task.cancel ? "is to be cancelled; \(worker) is told at its next TOUCH or BEAT" : "is held by \(worker)"
+        return WaitView(
+            state: task.state, reason: .running, until: task.deadline,
+            detail: "attempt \(task.attempt) \(next); its lease runs out unless it is extended")
+    }
+
+    private static func whyScheduled(_ task: TaskView) -> WaitView {
+        let failed = task.attempt > 0 && task.lastError != nil
+        let what = failed ? "attempt \(task.attempt + 1) comes after the back-off" : "it is due later"
+        return WaitView(
+            state: task.state, reason: failed ? .backoff : .scheduled, until: task.runAt,
+            detail: "\(what); TASK.RETRY \(task.id) makes it due now")
+    }
+
+    private static func whyEnded(_ task: TaskView) -> WaitView {
+        WaitView(
+            state: task.state, reason: .ended, until: task.keepUntil,
+            detail: "TASK.RETRY \(task.id) lets it run again"
+                + (task.keepUntil == nil ? "" : " while its record is kept"))
+    }
+
+    private mutating func whyPending(
+        _ task: TaskView, _ number: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> WaitView {
+        let name = String(decoding: task.queue, as: UTF8.self)
+        func view(_ reason: WaitReason, _ detail: String, until: Timestamp? = nil) -> WaitView {
+            WaitView(state: task.state, reason: reason, until: until, detail: detail)
+        }
+        let pause = queue(number).pause.handingOut
+        if pause > now {
+            return view(.paused, "QUEUE.RESUME \(name) lets it hand out again", until: pause == .max ? nil : pause)
+        }
+        guard let head = try nextOfQueue(number, now, transaction), head != task.id.sequence else {
+            return view(.noWorker, "it is the next of queue '\(name)': a TASK.RESERVE of the queue gets it")
+        }
+        return view(.behind, "\(broker.id(head)) is the next of queue '\(name)' to be handed out")
+    }
+
+    /// The task that a queue would hand out now.
+    private mutating func nextOfQueue(
+        _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> UInt64? {
+        while let head = try candidate([queue], now, transaction) {
+            // One whose time to live is over is not handed out, although the bookkeeping has not come to it.
+            guard timerBound <= now, try expire([head], now, transaction) else { return head.key.sequence }
+        }
+        return nil
+    }
+}

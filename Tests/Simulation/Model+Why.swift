@@ -1,0 +1,32 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// TASK.WHY: the first thing that keeps a task from running.
+extension Model {
+    func why(_ id: TaskID?, _ now: Timestamp) -> Outcome {
+        guard let id, let task = tasks[id] else { return .refused(.noTask) }
+        switch task.state {
+        case .active: return task.waits(.running, until: task.deadline)
+        case .scheduled:
+            let failed = task.isRetry && task.lastError != nil
+            return task.waits(failed ? .backoff : .scheduled, until: task.runAt)
+        case .pending, .blocked: return whyPending(task, now)
+        case .completed, .dead, .cancelled, .expired: return task.waits(.ended, until: task.keepUntil)
+        }
+    }
+
+    private func whyPending(_ task: ModelTask, _ now: Timestamp) -> Outcome {
+        if isPaused(task.queue, \.handingOut, now) {
+            let until = pauses[task.queue]?.handingOut
+            return task.waits(.paused, until: until == .max ? nil : until)
+        }
+        let isNext = next(of: [task.queue], now)?.id == task.id
+        return task.waits(isNext ? .noWorker : .behind, until: nil)
+    }
+}
+
+extension ModelTask {
+    fileprivate func waits(_ reason: WaitReason, until: Timestamp?) -> Outcome {
+        .why(WaitSight(state: state, reason: reason, until: until))
+    }
+}
