@@ -99,7 +99,11 @@ struct ModelLimit {
 /// LIMIT.*
 extension Model {
     mutating func settleLimits(_ now: Timestamp) {
-        for name in limits.keys { limits[name]?.permits = limits[name]?.permits.filter { $0.value.until > now } ?? [:] }
+        limits = limits.mapValues { limit in
+            var limit = limit
+            limit.permits = limit.permits.filter { $0.value.until > now }
+            return limit
+        }
     }
 
     mutating func set(_ request: LimitSetRequest, _ now: Timestamp) -> Outcome {

@@ -128,7 +128,10 @@ extension Model {
             return worker
         }
         removals = [:]
-        for name in limits.keys { (limits[name]?.calls, limits[name]?.refused) = ([], 0) }
+        for name in limits.keys {
+            limits[name]?.calls = []
+            limits[name]?.refused = 0
+        }
         for number in operations.keys { operations[number]?.restart() }
     }
 

@@ -66,6 +66,14 @@ public struct TakeAnswer: Hashable, Sendable {
     public var reset: Milliseconds
     /// Of slots.
     public var permit: Int64?
+
+    public init(
+        isLimited: Bool, limit: Int64, remaining: Int64, retryAfter: Milliseconds?, reset: Milliseconds,
+        permit: Int64? = nil
+    ) {
+        (self.isLimited, self.limit, self.remaining) = (isLimited, limit, remaining)
+        (self.retryAfter, self.reset, self.permit) = (retryAfter, reset, permit)
+    }
 }
 
 /// What LIMIT.GET tells.
@@ -82,4 +90,13 @@ public struct LimitView: Hashable, Sendable {
     public var refused: Int64
     /// Part of what it allows that was taken of late, from 0 to 1.
     public var utilisation: Double
+
+    public init(
+        name: Bytes, rate: Int64? = nil, per: Milliseconds? = nil, burst: Int64? = nil, slots: Int64? = nil,
+        available: Int64, waiting: Int64, granted: Int64, refused: Int64, utilisation: Double
+    ) {
+        (self.name, self.rate, self.per, self.burst, self.slots) = (name, rate, per, burst, slots)
+        (self.available, self.waiting) = (available, waiting)
+        (self.granted, self.refused, self.utilisation) = (granted, refused, utilisation)
+    }
 }
