@@ -31,6 +31,8 @@ struct Nonces {
     private var groups: [UInt64: UInt64] = [:]
     /// What the open group remembers: becomes one record when it closes.
     private(set) var open: [RememberedRequest] = []
+    /// Where in `open` the newest answer of a nonce stands, by the nonce's hash.
+    private var openPlaces: [UInt64: Int] = [:]
     /// Groups whose record the open group deleted: forgotten when it is committed.
     private var forgotten: [(nonces: [Bytes], group: UInt64)] = []
     /// Nonces in closed groups, forgotten or overwritten ones included.
@@ -41,23 +43,35 @@ struct Nonces {
     func group(_ nonce: Bytes) -> UInt64? { groups[Self.hash(nonce)] }
 
     /// The newest answer under a nonce within the open group.
-    func inOpenGroup(_ nonce: Bytes) -> RememberedRequest? { open.last { $0.request.nonce == nonce } }
+    func inOpenGroup(_ nonce: Bytes) -> RememberedRequest? {
+        guard let place = openPlaces[Self.hash(nonce)] else { return nil }
+        return open[place].request.nonce == nonce ? open[place] : open.last { $0.request.nonce == nonce }
+    }
 
-    mutating func remember(_ remembered: RememberedRequest) { open.append(remembered) }
+    mutating func remember(_ remembered: RememberedRequest) {
+        openPlaces[Self.hash(remembered.request.nonce)] = open.count
+        open.append(remembered)
+    }
 
     /// The open group was committed as record `group`.
     mutating func closeGroup(as group: UInt64) {
         for (nonces, group) in forgotten { drop(nonces, group) }
         forgotten.removeAll()
-        for remembered in open { groups[Self.hash(remembered.request.nonce)] = group }
+        for hash in openPlaces.keys { groups[hash] = group }
         count += open.count
-        open.removeAll(keepingCapacity: true)
+        clearOpenGroup()
     }
 
     /// The open group was given up.
     mutating func dropOpenGroup() {
-        open.removeAll(keepingCapacity: true)
+        clearOpenGroup()
         forgotten.removeAll()
+    }
+
+    private mutating func clearOpenGroup() {
+        guard !open.isEmpty else { return }
+        open.removeAll(keepingCapacity: true)
+        openPlaces.removeAll(keepingCapacity: true)
     }
 
     /// At start: what a stored group holds.
