@@ -85,7 +85,9 @@ extension Model {
         settle(now)
         for run in runs.sorted(by: { $0.id < $1.id }) { catchUp(run.name, now, with: run) }
         for view in views where !view.isPaused {
-            while let entry = crons[view.name], let next = view.nextRun, entry.next < next, entry.next <= now {
+            while let entry = crons[view.name], !entry.view.isPaused, let next = view.nextRun, entry.next < next,
+                entry.next <= now
+            {
                 catchUp(view.name, now, with: nil)
             }
         }

@@ -11,12 +11,8 @@ extension ReplyWriter {
         case .added(let task): added(task)
         case .state(let state): bulk(state.name)
         case .count(let count): integer(count)
-        case .ids(let ids):
-            array(ids.count)
-            for id in ids { bulk(id) }
-        case .addedMany(let tasks):
-            array(tasks.count)
-            for task in tasks { added(task) }
+        case .ids(let ids): each(ids) { $0.bulk($1) }
+        case .addedMany(let tasks): each(tasks) { $0.added($1) }
         case .handedOut(let tasks): handedOut(tasks)
         case .blocked: break
         case .many(let refusals):
@@ -32,40 +28,33 @@ extension ReplyWriter {
         case .list(let next, let tasks):
             array(2)
             bulk(next?.text ?? Bytes("0".utf8))
-            array(tasks.count)
-            for view in tasks { task(view) }
+            each(tasks) { $0.task($1) }
         case .why(let view): why(view)
         case .bytes(let bytes): bytes.map { bulk($0) } ?? null()
         case .queue(let view): queue(view)
-        case .queues(let views):
-            array(views.count)
-            for view in views { queue(view) }
+        case .queues(let views): each(views) { $0.queue($1) }
         case .logLines(let next, let lines): logLines(next, lines)
         case .waited(let tasks): waited(tasks)
         case .beat(let beat): self.beat(beat)
         case .worker(let view): worker(view)
-        case .workers(let views):
-            array(views.count)
-            for view in views { worker(view) }
+        case .workers(let views): each(views) { $0.worker($1) }
         case .queueOptions(let options): self.options(options)
         case .operation(let number): bulk(OperationID.text(number))
-        case .operations(let views):
-            array(views.count)
-            for view in views { operation(view) }
+        case .operations(let views): each(views) { $0.operation($1) }
         case .deadKinds(let kinds, let next): deadKinds(kinds, next)
         case .cron(let view): cron(view)
-        case .crons(let views):
-            array(views.count)
-            for view in views { cron(view) }
-        case .times(let times):
-            array(times.count)
-            for time in times { integer(time) }
+        case .crons(let views): each(views) { $0.cron($1) }
+        case .times(let times): each(times) { $0.integer($1) }
         case .taken(let answer): taken(answer)
         case .limit(let view): limit(view)
-        case .limits(let views):
-            array(views.count)
-            for view in views { limit(view) }
+        case .limits(let views): each(views) { $0.limit($1) }
         }
+    }
+
+    /// An array, item by item.
+    mutating func each<Item>(_ items: [Item], _ write: (inout ReplyWriter, Item) -> Void) {
+        array(items.count)
+        for item in items { write(&self, item) }
     }
 
     mutating func field(_ name: StaticString, _ value: Int64?) {
