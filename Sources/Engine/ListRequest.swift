@@ -19,9 +19,9 @@ public struct ListRequest: Sendable {
     /// How much work one page may be. A page that reaches a bound comes back short, with a cursor.
     public struct Bounds: Sendable {
         /// Index entries looked at where only few tasks are in the state asked for.
-        public var gathered = 4_000
+        public var gathered = 2_000
         /// Tasks whose records are read.
-        public var examined = 6_000
+        public var examined = 3_000
         /// Tasks told.
         public var told = 1_000
         /// Bytes of the records read.
