@@ -20,6 +20,12 @@ public enum MartletError: Error, Sendable, CustomStringConvertible {
     case cancelled
     /// The awaited task ended without a result.
     case taskEnded(EndedTask)
+    /// The limit of that name had nothing to give in time; worth asking again after so long.
+    case limited(String, retryAfter: Duration)
+    /// The permit's time was over before the work was done, which was cancelled then; the limit's name.
+    case permitExpired(String)
+    /// The breaker of that name is open: nothing was tried.
+    case breakerOpen(String)
 
     /// The broker's error code, if it refused with one that is known here.
     public var code: ErrorCode? {
@@ -38,6 +44,9 @@ public enum MartletError: Error, Sendable, CustomStringConvertible {
         case .closed: "the client is closed"
         case .cancelled: "cancelled"
         case .taskEnded(let task): task.description
+        case .limited(let name, let wait): "limit '\(name)' has nothing to give for \(wait)"
+        case .permitExpired(let name): "the permit of limit '\(name)' ended before the work"
+        case .breakerOpen(let name): "breaker '\(name)' is open"
         }
     }
 }

@@ -8,8 +8,9 @@ struct Martlet: AsyncParsableCommand {
         commandName: "martlet", abstract: "A task broker in one process.", version: "martlet 0.1.0",
         subcommands: [
             ServeCommand.self, AddCommand.self, TasksCommand.self, TaskCommand.self, QueuesCommand.self,
-            DLQCommand.self, WorkersCommand.self, StatsCommand.self, TopCommand.self, CheckCommand.self,
-            ResetCommand.self, InjectCommand.self, BenchCommand.self,
+            DLQCommand.self, CronCommand.self, LimitsCommand.self, BreakersCommand.self, WorkersCommand.self,
+            StatsCommand.self, TopCommand.self, CheckCommand.self,
+            BulkCommand.self, ResetCommand.self, InjectCommand.self, BenchCommand.self,
         ])
 
     /// Says what is wrong with the arguments in one line; the parser by itself would print its usage, too.

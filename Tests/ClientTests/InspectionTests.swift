@@ -132,4 +132,38 @@ struct InspectionTests {
         #expect(try await client.purgeDeadLetters(Twice.queue, kind: "poison") == 50)
         await client.close()
     }
+
+    @Test func whyATaskDoesNotRunIsTold() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        let first = try await client.enqueue(.init(number: 1), as: Twice.self)
+        let second = try await client.enqueue(.init(number: 2), as: Twice.self)
+        #expect(try await first.why().reason == .noWorker)
+        #expect(try await second.why().reason == .behind)
+        try await client.pauseQueue(Twice.queue, for: .seconds(600))
+        let wait = try await client.why(first.id)
+        #expect(wait.reason == .paused && wait.state == .pending && wait.until != nil && !wait.detail.isEmpty)
+        await client.close()
+    }
+
+    @Test func whatIsDoneToOneIsDoneToMany() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        _ = try await client.enqueue(many: (0..<150).map { .init(number: $0) }, as: Twice.self)
+        var filter = BulkFilter(queue: Twice.queue, state: .pending)
+        filter.most = 100
+        #expect(try await client.countBulk(.cancel, filter) == 100)
+        let cancelling = try await client.bulk(.cancel, filter)
+        var last: OperationDetails?
+        for try await details in client.progress(of: cancelling, every: .milliseconds(20)) { last = details }
+        #expect(last?.done == 100 && last?.failed == 0)
+        filter.rate = 10_000
+        let moving = try await client.bulk(.move(priority: 2, queue: "other"), filter)
+        for try await _ in client.progress(of: moving, every: .milliseconds(20)) {}
+        let moved = try await client.tasks(TaskQuery(queue: "other")).collect()
+        #expect(moved.count == 50 && moved.allSatisfy { $0.priority == 2 })
+        filter.olderThan = .seconds(600)
+        #expect(try await client.countBulk(.delete, filter) == 0)
+        await client.close()
+    }
 }

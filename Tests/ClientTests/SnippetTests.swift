@@ -36,7 +36,7 @@ struct SnippetTests {
         .map { lines(try String(contentsOf: $0, encoding: .utf8)).filter { !$0.isEmpty } }
     }
 
-    @Test(arguments: ["MartletClient", "Submitting", "Working", "Failing", "Observing", "Inspecting"])
+    @Test(arguments: ["MartletClient", "Submitting", "Working", "Failing", "Observing", "Inspecting", "Flow"])
     func everyBlockOfAPageIsCompiled(page: String) throws {
         let catalog = Self.here.appending(path: "../../Sources/Client/MartletClient.docc")
         let blocks = try Self.blocks(catalog.appending(path: page + ".md"))
@@ -63,6 +63,9 @@ struct SnippetTests {
         let later = try await client.enqueue(.init(image: "z.png", width: 1), as: Resize.self, queue: "other")
         try await Snippets.inspect(client, later)
         try await Snippets.lookAfter(client)
+        try await Snippets.schedule(client)
+        let answer = Bytes(#"{"data": {"rate_limit": {"requests": 230, "interval": "10s"}}}"#.utf8)
+        try await Snippets.limit(client, answer) { $0 }
         working.cancel()
         _ = await working.result
         await client.close()

@@ -1,3 +1,7 @@
+import json
+import os
+import subprocess
+
 import pytest
 
 from broker import BINARY, Broker
@@ -30,3 +34,28 @@ def make_broker(tmp_path):
     yield make
     for broker in made:
         broker.close()
+
+
+@pytest.fixture
+def run(broker):
+    """Runs the tool, `martlet …` against the broker: exit code, standard output, standard error."""
+
+    def run(*arguments, input=None, port=None):
+        environment = {**os.environ, "MARTLET_PORT": str(port or broker.port)}
+        result = subprocess.run(
+            [BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=60, input=input, env=environment)
+        return result.returncode, result.stdout, result.stderr
+
+    return run
+
+
+@pytest.fixture
+def json_of(run):
+    """The same with `--json`: what it prints, parsed; it must succeed."""
+
+    def read(*arguments, **more):
+        code, out, error = run(*arguments, "--json", **more)
+        assert code == 0, error
+        return json.loads(out)
+
+    return read

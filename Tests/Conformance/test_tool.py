@@ -18,31 +18,6 @@ from broker import BINARY, eventually
 from wire import tasks
 
 
-@pytest.fixture
-def run(broker):
-    """Runs `martlet …` against the broker: exit code, standard output, standard error."""
-
-    def run(*arguments, input=None, port=None):
-        environment = {**os.environ, "MARTLET_PORT": str(port or broker.port)}
-        result = subprocess.run(
-            [BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=60, input=input, env=environment)
-        return result.returncode, result.stdout, result.stderr
-
-    return run
-
-
-@pytest.fixture
-def json_of(run):
-    """The same with `--json`: what it prints, parsed; it must succeed."""
-
-    def read(*arguments, **more):
-        code, out, error = run(*arguments, "--json", **more)
-        assert code == 0, error
-        return json.loads(out)
-
-    return read
-
-
 def test_add_prints_the_id_of_a_task_with_all_that_was_asked_for(run, json_of):
     code, out, error = run(
         "add", "mail", "welcome", "hello", "--priority", 8, "--delay", "5m", "--retries", 1, "--ttl", "2h",

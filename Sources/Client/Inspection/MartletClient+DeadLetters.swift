@@ -75,7 +75,7 @@ extension MartletClient {
         _ = try await link.send(RESPCommand("TASK.STOPOP", .text(id.text)).withNonce())
     }
 
-    private func operation(_ command: RESPCommand) async throws(MartletError) -> OperationID {
+    func operation(_ command: RESPCommand) async throws(MartletError) -> OperationID {
         guard let text = try await link.send(command).word else { throw .decoding("not an operation's id") }
         return OperationID(text: text)
     }

@@ -35,6 +35,14 @@ struct ReplyFields {
     /// `nil` where the broker has none.
     func number(_ name: String) -> Int? { optional(name)?.integer.flatMap { Int(exactly: $0) } }
 
+    /// A double, in RESP2 as text.
+    func double(_ name: String) throws(MartletError) -> Double {
+        guard let value = optional(name) else { throw Self.wrong(name) }
+        if case .double(let number) = value { return number }
+        guard let number = value.word.flatMap(Double.init) else { throw Self.wrong(name) }
+        return number
+    }
+
     func flag(_ name: String) throws(MartletError) -> Bool {
         guard let flag = optional(name)?.boolean else { throw Self.wrong(name) }
         return flag

@@ -16,6 +16,8 @@ public final class MartletClient: Service {
     let link: Link
     /// For those who wait for results: a blocked command would hold up everything else on `link`.
     let waiters: Waiters
+    /// For other commands that wait at the broker.
+    let lines: BlockingLines
 
     /// Connects with the first command.
     public init(
@@ -26,6 +28,7 @@ public final class MartletClient: Service {
         }
         link = connect()
         waiters = Waiters(connect)
+        lines = BlockingLines(connect)
     }
 
     /// Stays until a graceful shutdown or cancellation, then closes.
@@ -40,14 +43,16 @@ public final class MartletClient: Service {
     /// Closes the connection; commands without an answer fail with `closed`, and so do later ones.
     public func close() async {
         await waiters.close()
+        await lines.close()
         await link.close()
     }
 
     deinit {
-        let (link, waiters) = (link, waiters)
+        let (link, waiters, lines) = (link, waiters, lines)
         // Awaited by nobody: whoever still waits is told by their own continuation.
         Task {
             await waiters.close()
+            await lines.close()
             await link.close()
         }
     }

@@ -34,6 +34,9 @@ public struct TaskHandle<Output: Sendable>: Sendable {
         try await client.task(id, payload: payload, history: history)
     }
 
+    /// Why it is not running now, and what would change that.
+    public func why() async throws(MartletError) -> TaskWait { try await client.why(id) }
+
     /// Gives it up; see `MartletClient.cancel`.
     @discardableResult
     public func cancel(reason: String? = nil) async throws(MartletError) -> TaskState {

@@ -54,9 +54,10 @@ struct Door {
         return try await send(command)
     }
 
-    func send(_ command: RESPCommand) async throws(ToolError) -> RESPValue {
+    /// - Parameter blocking: how long the command itself may wait at the broker.
+    func send(_ command: RESPCommand, blocking: Duration = .zero) async throws(ToolError) -> RESPValue {
         do throws(MartletError) {
-            return try await client.send(command)
+            return try await client.send(command, blocking: blocking)
         } catch {
             throw ToolError(error, place: place)
         }

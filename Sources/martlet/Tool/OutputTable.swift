@@ -44,6 +44,22 @@ struct OutputTable {
     }
 }
 
+extension OutputTable {
+    /// A reply's fields under each other, `instants` as points in time.
+    static func fields(_ reply: RESPValue, instants: Set<String> = []) -> String {
+        fields(reply.pairs, instants: instants)
+    }
+
+    /// Some of them.
+    static func fields(_ pairs: [(name: String, value: RESPValue)], instants: Set<String>) -> String {
+        fields(
+            pairs.map { name, value in
+                let at = instants.contains(name) ? value.integer : nil
+                return (name, at.map { "\(TimeText.instant($0)) (\(TimeText.relative(value)))" } ?? value.cell)
+            })
+    }
+}
+
 /// Points in time as people read them.
 enum TimeText {
     static var now: Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
@@ -64,6 +80,15 @@ enum TimeText {
     static func span(_ milliseconds: Int64) -> String {
         let units: [(Int64, String)] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")]
         for (unit, name) in units where milliseconds >= unit { return "\(milliseconds / unit)\(name)" }
+        return "\(milliseconds)ms"
+    }
+
+    /// `10s`, `1m30s` as `90s`: the largest unit that it is a multiple of.
+    static func exactSpan(_ milliseconds: Int64) -> String {
+        let units: [(Int64, String)] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")]
+        for (unit, name) in units where milliseconds >= unit && milliseconds % unit == 0 {
+            return "\(milliseconds / unit)\(name)"
+        }
         return "\(milliseconds)ms"
     }
 }

@@ -16,9 +16,7 @@ struct QueuesCommand: AsyncParsableCommand {
 
         func run(_ door: Door) async throws(ToolError) {
             if let queue {
-                door.show(try await door.call("QUEUE.INFO", .text(queue))) { reply in
-                    OutputTable.fields(reply.pairs.map { ($0.name, $0.value.cell) })
-                }
+                door.show(try await door.call("QUEUE.INFO", .text(queue))) { OutputTable.fields($0) }
             } else {
                 door.show(try await door.call("QUEUE.LIST")) { QueueTable.text($0.elements ?? []) }
             }

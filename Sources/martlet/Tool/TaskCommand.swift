@@ -32,17 +32,14 @@ struct TaskCommand: AsyncParsableCommand {
 
         private static func text(_ task: RESPValue) -> String {
             let known = task.pairs.filter { $0.name != "history" && !$0.value.isNull }
-            let fields = known.map { name, value in
-                let at = instants.contains(name) ? value.integer : nil
-                return (name, at.map { "\(TimeText.instant($0)) (\(TimeText.relative(value)))" } ?? value.cell)
-            }
-            guard let moves = task["history"]?.elements else { return OutputTable.fields(fields) }
+            let fields = OutputTable.fields(known, instants: instants)
+            guard let moves = task["history"]?.elements else { return fields }
             var table = OutputTable(["AT", "FROM", "TO", "ATTEMPT", "REASON", "KIND", "WORKER", "MESSAGE"])
             for move in moves {
                 let names = ["from", "to", "attempt", "reason", "kind", "worker", "message"]
                 table.add([TimeText.instant(move["at"]?.integer ?? 0)] + names.map { move[$0]?.cell ?? "-" })
             }
-            return OutputTable.fields(fields) + "\n\n" + table.text
+            return fields + "\n\n" + table.text
         }
     }
 

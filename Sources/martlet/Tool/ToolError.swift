@@ -22,7 +22,8 @@ struct ToolError: Error, CustomStringConvertible {
                 "no broker at \(place): \(Self.short(reason)); start one with martlet serve, or name another with "
                     + "--port or --url")
         case .timedOut: self.init(EX_TEMPFAIL, "the broker at \(place) did not answer in time; it may be busy")
-        case .overloaded, .closed, .cancelled: self.init(EX_TEMPFAIL, error.description)
+        case .overloaded, .closed, .cancelled, .limited, .permitExpired, .breakerOpen:
+            self.init(EX_TEMPFAIL, error.description)
         case .encoding, .decoding, .taskEnded: self.init(EX_PROTOCOL, error.description)
         }
     }
@@ -32,12 +33,16 @@ struct ToolError: Error, CustomStringConvertible {
         reason.contains("Connection refused") ? "connection refused" : String(reason.prefix(200))
     }
 
+    /// How the broker says that there is nothing of that name.
+    private static let missing = ["limit", "breaker", "cron entry", "batch", "worker"].map { "no such \($0) '" }
+
     private static func code(_ refusal: Refusal) -> Int32 {
         switch refusal.code {
         case "NOTASK", "NOQUEUE": EX_NOINPUT
         case "NOAUTH", "WRONGPASS", "NOPERM": EX_NOPERM
         case "PAUSED", "QUEUEFULL", "DRAINING", "LIMITED", "STOPPING", "READONLY", "DISKFULL": EX_TEMPFAIL
         case "ERR" where refusal.message.hasPrefix("unknown command"): EX_PROTOCOL
+        case "ERR" where missing.contains(where: refusal.message.hasPrefix): EX_NOINPUT
         case "ERR", "TOOBIG": EX_USAGE
         default: EX_DATAERR
         }

@@ -16,9 +16,7 @@ struct WorkersCommand: AsyncParsableCommand {
 
         func run(_ door: Door) async throws(ToolError) {
             if let worker {
-                door.show(try await door.call("WORKER.INFO", .text(worker))) { reply in
-                    OutputTable.fields(reply.pairs.map { ($0.name, $0.value.cell) })
-                }
+                door.show(try await door.call("WORKER.INFO", .text(worker))) { OutputTable.fields($0) }
             } else {
                 door.show(try await door.call("WORKER.LIST")) { WorkerTable.text($0.elements ?? []) }
             }

@@ -1,0 +1,72 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import MartletProtocol
+
+/// A task's payload on a command line.
+struct PayloadArguments: ParsableArguments {
+    @Argument(help: "The payload; - reads standard input.")
+    var payload = ""
+    @Option(help: "A file that holds the payload.")
+    var file: String?
+
+    func bytes() throws(ToolError) -> Bytes {
+        if let file {
+            guard let data = FileManager.default.contents(atPath: file) else {
+                throw ToolError(EX_NOINPUT, "cannot read \(file)")
+            }
+            return Bytes(data)
+        }
+        guard payload == "-" else { return Bytes(payload.utf8) }
+        guard let data = try? FileHandleReader.all(STDIN_FILENO) else {
+            throw ToolError(EX_NOINPUT, "cannot read the payload from standard input")
+        }
+        return data
+    }
+}
+
+/// What may be said of a task that is added, now or by the clock.
+struct TaskOptionArguments: ParsableArguments {
+    @Option(help: "1 to 10; 10 is the most urgent. (default: 5)")
+    var priority: Int?
+    @Option(help: "How long after it is added it is due.")
+    var delay: SpanArgument?
+    @Option(help: "Further attempts after the first. (default: 3)")
+    var retries: Int?
+    @Option(help: "How long one attempt may take.")
+    var timeout: SpanArgument?
+    @Option(help: "How long it is worth starting.")
+    var ttl: SpanArgument?
+    @Option(help: "How long its record outlives its end. (default: 1d)")
+    var keep: SpanArgument?
+    @Option(help: "A tag; may be given several times.")
+    var tag: [String] = []
+
+    func append(to command: inout RESPCommand) {
+        if let priority { command.append("PRIORITY", .integer(Int64(priority))) }
+        if let delay { command.append("DELAY", .integer(delay.milliseconds)) }
+        if let retries { command.append("RETRIES", .integer(Int64(retries))) }
+        for (name, span) in [("TIMEOUT", timeout), ("TTL", ttl), ("KEEP", keep)] {
+            if let span { command.append(name, .integer(span.milliseconds)) }
+        }
+        guard !tag.isEmpty else { return }
+        command.append("TAGS", .integer(Int64(tag.count)))
+        for tag in tag { command.append(.text(tag)) }
+    }
+}
+
+/// Reads a descriptor to its end, at most a payload.
+enum FileHandleReader {
+    struct Failed: Error {}
+
+    static func all(_ descriptor: Int32) throws -> Bytes {
+        var bytes = Bytes()
+        var chunk = Bytes(repeating: 0, count: 64 * 1024)
+        while true {
+            let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+            guard count >= 0 else { throw Failed() }
+            guard count > 0, bytes.count <= Limits.payload else { return bytes }
+            bytes += chunk[..<count]
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import MartletClient
+
+extension Snippets {
+    static func schedule(_ client: MartletClient) async throws {
+        try await client.setCron(
+            "thumbnails", schedule: .spec("30 7 * * MON-FRI", zone: "Europe/Berlin"),
+            .init(image: "today.png", width: 80), as: Resize.self, overlap: .skip)
+
+        for entry in try await client.crons() { print(entry.name, entry.runs, entry.nextRun ?? 0) }
+        let times = try await client.nextRuns(ofCron: "thumbnails", 5)
+        let task = try await client.runCron("thumbnails")
+        try await client.pauseCron("thumbnails")
+        _ = (times, task)
+    }
+
+    static func limit(
+        _ client: MartletClient, _ answer: Bytes, _ fetch: @escaping @Sendable (String) async throws -> String
+    ) async throws {
+        try await client.setLimit("crawler", .slots(8))
+        let page = try await client.withPermit("crawler", hold: .seconds(30)) { try await fetch("a.html") }
+
+        try await client.setLimit("provider", .rate(230, per: .seconds(10)))
+        let taken = try await client.take("provider", cost: 2, wait: .seconds(30))
+        guard taken.isGranted else { throw TaskFailure("the provider is busy", kind: "rate_limit") }
+
+        try await client.setLimit("provider", ProviderRate(json: answer).rule)
+        _ = page
+    }
+
+    static func guardCalls(_ client: MartletClient, _ fetch: (String) async throws -> String) async throws {
+        try await client.setBreaker("exchange", BreakerRule(failures: 5, per: .seconds(60), coolDown: .seconds(30)))
+        do {
+            print(try await client.withBreaker("exchange") { try await fetch("rates") })
+        } catch MartletError.breakerOpen {
+            print("the exchange is down; not tried")
+        }
+    }
+}

@@ -1,0 +1,89 @@
+"""The operator's commands for cron entries, limits and breakers, each as a process against a real broker."""
+
+import re
+
+import pytest
+
+
+def test_cron_entries_are_set_listed_run_and_deleted(run, json_of):
+    assert run("cron")[1] == "no cron entries\n"
+    assert run("cron", "set", "nightly", "reports", "sales", '{"day":1}', "--spec", "30 7 * * MON-FRI", "--zone",
+               "Europe/Berlin", "--overlap", "skip", "--catchup", "all", "--priority", 8, "--tag", "clock") == (
+        0, "OK\n", "")
+    entry = json_of("cron", "list", "nightly")
+    assert (entry["spec"], entry["tz"], entry["overlap"], entry["catchup"]) == (
+        "30 7 * * MON-FRI", "Europe/Berlin", "SKIP", "ALL")
+    times = json_of("cron", "next", "nightly", "-n", 3)
+    assert len(times) == 3 and times[0] == entry["next_run"] and times == sorted(times)
+    assert len(run("cron", "next", "nightly")[1].splitlines()) == 10
+    task = json_of("task", json_of("cron", "run", "nightly"), "--payload")
+    assert (task["queue"], task["type"], task["payload"]) == ("reports", "sales", '{"day":1}')
+    assert task["priority"] == 8 and task["tags"] == ["clock"]
+    assert run("cron", "pause", "nightly")[0] == 0
+    lines = run("cron")[1].splitlines()
+    assert lines[0].split()[:4] == ["NAME", "QUEUE", "TYPE", "WHEN"] and lines[1].endswith("paused")
+    assert json_of("cron")[0]["next_run"] is None and json_of("cron")[0]["runs"] == 1
+    assert run("cron", "resume", "nightly")[0] == 0 and json_of("cron")[0]["next_run"] == entry["next_run"]
+    assert run("cron", "set", "often", "q", "t", "--every", "90s")[0] == 0
+    assert re.search(r"^often .* every 90s ", run("cron")[1], re.MULTILINE)
+    assert run("cron", "delete", "nightly")[0] == 0 and [entry["name"] for entry in json_of("cron")] == ["often"]
+
+
+def test_limits_are_set_taken_listed_and_deleted(run, json_of):
+    assert run("limits")[1] == "no limits\n"
+    assert run("limits", "set", "provider", "--rate", 2, "--per", "10m") == (0, "OK\n", "")
+    assert run("limits", "set", "crawler", "--slots", 1)[0] == 0
+    assert json_of("limits", "list", "provider")["per"] == 600_000
+    assert json_of("limits", "take", "provider") == {
+        "limited": False, "limit": 2, "remaining": 1, "retry_after_ms": -1, "reset_ms": pytest.approx(300_000, abs=5_000)}
+    assert run("limits", "take", "provider")[1] == "taken, 0 of 2 left\n"
+    code, out, error = run("limits", "take", "provider", "--wait", "50ms")
+    assert code == 75 and out.startswith("not taken, 0 of 2 left; more in ") and "limit provider" in error
+    permit = json_of("limits", "take", "crawler", "--hold", "10m")
+    assert permit["permit"] > 0 and run("limits", "take", "crawler", "--hold", "1s")[0] == 75
+    lines = run("limits")[1].splitlines()
+    assert lines[0].split() == ["NAME", "LIMIT", "AVAILABLE", "WAITING", "GRANTED", "REFUSED", "USED"]
+    assert re.search(r"^crawler +1 slots +0 ", lines[1]) and re.search(r"^provider +2 in 10m +0 ", lines[2])
+    assert run("limits", "reset", "provider")[0] == 0 and run("limits", "take", "provider", "--cost", 2)[0] == 0
+    assert run("limits", "delete", "crawler")[0] == 0 and [limit["name"] for limit in json_of("limits")] == ["provider"]
+
+
+@pytest.mark.parametrize("arguments, code, word", [
+    (("cron", "list", "nothing"), 66, "no such cron entry"),
+    (("cron", "set", "a", "q", "t"), 64, "--spec or --every"),
+    (("cron", "set", "a", "q", "t", "--spec", "* * * * *", "--every", "1s"), 64, "--spec or --every"),
+    (("cron", "set", "a", "q", "t", "--spec", "61 * * * *"), 64, "minute"),
+    (("cron", "set", "a", "q", "t", "--every", "1s", "--zone", "Mars/Olympus"), 64, "no such time zone"),
+    (("limits", "take", "nothing"), 66, "no such limit"),
+    (("limits", "set", "a", "--rate", "3"), 64, "--per"),
+    (("limits", "set", "a", "--slots", "3", "--burst", "3"), 64, "--slots"),
+    (("breakers", "set", "a", "--fails", "3"), 64, "--per"),
+], ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)
+def test_what_is_wrong_is_one_line_and_an_exit_code(run, arguments, code, word):
+    got, out, error = run(*arguments)
+    assert got == code and out == "" and word in error and len(error.strip().splitlines()) == 1, (got, error)
+
+
+def test_bulk_does_to_many_what_task_does_to_one(run, json_of):
+    run("inject", "broken", "-n", 40, "--dead")
+    select = ("broken", "--state", "dlq")
+    assert json_of("bulk", "retry", *select, "--dry-run") == 40
+    assert 0 < json_of("bulk", "retry", *select, "--kind", "injected", "--dry-run") < 40
+    assert run("bulk", "retry", *select, "--max", 30) == (0, "30 done, 0 failed\n", "")
+    assert json_of("queues", "broken")["pending"] == 30
+    done = json_of("bulk", "move", "broken", "--state", "pending", "--to", "mended", "--priority", 9)
+    assert done["done"] == 30 and {task["priority"] for task in json_of("tasks", "mended")} == {9}
+    assert run("bulk", "cancel", "mended", "--state", "pending", "--rate", 1_000)[0] == 0
+    assert json_of("queues", "mended")["cancelled"] == 30
+    code, _, error = run("bulk", "delete", "mended", "--state", "cancelled")
+    assert code == 64 and "30 tasks" in error and "--confirm" in error
+    assert run("bulk", "delete", "mended", "--state", "cancelled", "--confirm")[1] == "30 done, 0 failed\n"
+    assert json_of("queues", "mended")["cancelled"] == 0 and run("bulk", "move", *select)[0] == 64
+
+
+def test_why_a_task_does_not_run_is_told(run, json_of):
+    id = run("add", "q", "t")[1].strip()
+    assert json_of("task", "why", id)["reason"] == "no_worker"
+    run("queues", "pause", "q")
+    code, out, _ = run("task", "why", id)
+    assert code == 0 and re.search(r"^reason +paused$", out, re.MULTILINE) and "QUEUE.RESUME" in out
