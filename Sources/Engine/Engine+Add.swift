@@ -13,7 +13,7 @@ extension Engine {
         if let refusal = refusal(ofAddingTo: request.queue, now) { return .refused(refusal) }
         if let refusal = refusal(of: request.payload) ?? refusal(of: request.options, now) { return .refused(refusal) }
         if let refusal = refusal(of: request.unique, now) { return .refused(refusal) }
-        if let existing = try resolve(request, now, transaction) { return existing }
+        if let answer = try resolve(request, now, transaction) { return answer }
         let queue = try queueNumber(request.queue, transaction)
         let type = try typeNumber(request.type, transaction)
         var task = newTask(queue: queue, type: type, options: request.options, now)
@@ -35,6 +35,9 @@ extension Engine {
             return .refused(refusal)
         }
         for item in request.items { if let refusal = refusal(of: item.payload) { return .refused(refusal) } }
+        if let refusal = try refusal(ofGrowing: request.queue, by: request.items.count, now, transaction) {
+            return .refused(refusal)
+        }
         let queue = try queueNumber(request.queue, transaction)
         var rows: [RememberedAnswer.AddedRow] = []
         rows.reserveCapacity(request.items.count)
@@ -46,13 +49,14 @@ extension Engine {
         return remember(request.request, request.full ? .added(rows) : .ids(rows.map(\.sequence)))
     }
 
-    /// What to answer when another task holds the UNIQUE key; `nil`: the key is free (now).
+    /// What to answer when another task holds the UNIQUE key, or the queue is full; `nil`: there is room for the task.
+    /// A task that takes another's place needs none.
     private mutating func resolve(
         _ request: AddRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer? {
         guard let unique = request.unique, let queue = queueNumbers[request.queue],
             let holder = try holder(of: unique.key, in: queue, now, transaction)
-        else { return nil }
+        else { return try refusal(ofGrowing: request.queue, by: 1, now, transaction).map { .refused($0) } }
         switch request.conflict {
         case .error: return .refused(duplicate(of: holder))
         case .replace:

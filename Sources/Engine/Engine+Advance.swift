@@ -11,19 +11,36 @@ extension Engine {
         touchWaitedQueues()
         let ended = limits.busy.isEmpty ? 0 : try endPermits(by: now, limit: limit, transaction)
         for done in ended..<limit {
-            let timer = try firstTimer(by: now, transaction)
-            let lease = leases.deadlines.first.flatMap { $0.at <= now ? $0 : nil }
-            if let cron = crons.nextInstant, cron <= min(now, timer?.at ?? .max, lease?.at ?? .max) {
-                try runCrons(by: now, limit: 1, transaction)
-            } else if let lease, timer.map({ lease.at <= $0.at }) ?? true {
-                try endLease(lease.id, now, transaction)
-            } else if let timer {
-                try fire(timer, now, transaction)
-            } else {
-                return done
-            }
+            if try letNextHappen(by: now, before: crons.nextInstant ?? .max, transaction) { continue }
+            guard cronsAreDue(by: now) else { return done }
+            try runCrons(by: now, limit: 1, transaction)
         }
         return limit
+    }
+
+    /// What changes the counts of tasks that are there and is due by `now` happens, at most so much of it.
+    mutating func catchUp(
+        to now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        for _ in 0..<Self.settleLimit {
+            guard try letNextHappen(by: now, before: .max, transaction) else { return }
+        }
+    }
+
+    /// The first lease or timer that is due by `now` and before `bound`; `false`: there is none.
+    private mutating func letNextHappen(
+        by now: Timestamp, before bound: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        let timer = try firstTimer(by: now, transaction)
+        let lease = leases.deadlines.first.flatMap { $0.at <= now ? $0 : nil }
+        if let lease, timer.map({ lease.at <= $0.at }) ?? true {
+            guard lease.at < bound else { return false }
+            try endLease(lease.id, now, transaction)
+            return true
+        }
+        guard let timer, timer.at < bound else { return false }
+        try fire(timer, now, transaction)
+        return true
     }
 
     private mutating func firstTimer(
@@ -147,9 +164,10 @@ extension Engine {
 
     /// The next instant at which something happens by itself; in the past: it is waiting to be done. `nil`: nothing.
     public func nextInstant<A>(in transaction: borrowing Transaction<A>) throws(StorageError) -> Timestamp? {
-        var next = [room.nextDeadline, watchers.nextDeadline, leases.deadlines.first?.at, crons.nextInstant]
-            .compactMap { $0 }.min()
-        if let instant = nextLimitInstant { next = min(next ?? .max, instant) }
+        var next = [
+            room.nextDeadline, watchers.nextDeadline, drains.nextDeadline, leases.deadlines.first?.at,
+            crons.nextInstant, nextLimitInstant,
+        ].compactMap { $0 }.min()
         if timerBound < next ?? .max,
             let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes())
         {

@@ -5,36 +5,32 @@ import MartletStorage
 struct Candidate {
     var key: WaitingKey
     var flags: UInt8
+    /// Its own, or the one it has risen to.
+    var priority: Int
     /// Both lanes of its priority had a due task.
-    var isContested: Bool
+    var isContested = false
+
+    init(_ key: WaitingKey, _ flags: UInt8) {
+        (self.key, self.flags, priority) = (key, flags, key.range.priority)
+    }
 
     /// Priority, then due time, then id.
     func precedes(_ other: Candidate) -> Bool {
-        let mine = key.range.priority
-        let theirs = other.key.range.priority
-        if mine != theirs { return mine > theirs }
+        if priority != other.priority { return priority > other.priority }
         return key.due != other.key.due ? key.due < other.key.due : key.sequence < other.key.sequence
     }
 }
 
 extension Engine {
-    /// The task to be handed out next from any of the queues (STRICT: the same rule across queues).
-    mutating func candidate(
-        _ queues: [UInt32], _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) -> Candidate? {
-        var best: Candidate?
-        for queue in queues {
-            guard let candidate = try candidate(queue, now, transaction) else { continue }
-            if best.map(candidate.precedes) ?? true { best = candidate }
-        }
-        return best
-    }
-
     /// Looks at the heads of at most 2 × 10 ranges; empty ones, and those known to hold nothing due, are skipped.
-    private mutating func candidate(
+    mutating func candidate(
         _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
-        guard queues[Int(queue) - 1].pause.handingOut <= now else { return nil }
+        let index = Int(queue) - 1
+        guard queues[index].pause.handingOut <= now, queues[index].hasSlot else { return nil }
+        if let aging = queues[index].settings.options.aging {
+            return try candidate(queue, aging: aging, now, transaction)
+        }
         var priority = 10
         while priority >= 1 {
             let fresh = try head(queue, .init(priority: priority, lane: .fresh), now, transaction)
@@ -44,15 +40,43 @@ extension Engine {
                 priority -= 1
                 continue
             }
-            // A head whose time to live is over competes no more, although the bookkeeping has not come to it.
-            if timerBound <= now, try expire([fresh, retry], now, transaction) { continue }
-            let state = self.queue(queue)
-            let turn = state.contested[priority - 1] + 1
-            var chosen = Self.retryTurn(turn, share: Int64(state.retryShare)) ? retry : fresh
-            chosen.isContested = true
-            return chosen
+            if let chosen = try contest(fresh, retry, now, transaction) { return chosen }
         }
         return nil
+    }
+
+    /// The same where waiting raises the priority. In each range the head has risen highest, so the heads are enough.
+    private mutating func candidate(
+        _ queue: UInt32, aging: Milliseconds, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Candidate? {
+        while true {
+            var (fresh, retry): (Candidate?, Candidate?) = (nil, nil)
+            for index in 0..<WaitingRange.count {
+                let range = WaitingRange(index: index)
+                guard var head = try head(queue, range, now, transaction) else { continue }
+                head.priority = Int(min(10, Int64(range.priority) + (now - head.key.due) / aging))
+                if range.lane == .fresh, fresh.map(head.precedes) ?? true { fresh = head }
+                if range.lane == .retry, retry.map(head.precedes) ?? true { retry = head }
+            }
+            guard let fresh, let retry, fresh.priority == retry.priority else {
+                guard let fresh, let retry else { return fresh ?? retry }
+                return fresh.priority > retry.priority ? fresh : retry
+            }
+            if let chosen = try contest(fresh, retry, now, transaction) { return chosen }
+        }
+    }
+
+    /// RETRYSHARE decides between the heads of two lanes; `nil`: one of them has gone, look again.
+    private mutating func contest(
+        _ fresh: Candidate, _ retry: Candidate, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Candidate? {
+        // A head whose time to live is over competes no more, although the bookkeeping has not come to it.
+        if timerBound <= now, try expire([fresh, retry], now, transaction) { return nil }
+        let state = self.queue(fresh.key.queue)
+        let turn = state.contested[fresh.priority - 1] + 1
+        var chosen = Self.retryTurn(turn, share: Int64(state.retryShare)) ? retry : fresh
+        chosen.isContested = true
+        return chosen
     }
 
     /// Ends those of the tasks whose time to live is over; whether there were any.
@@ -90,6 +114,6 @@ extension Engine {
         }
         let key = WaitingKey(first.key)
         queues[index].dueBound[range.index] = key.due
-        return key.due <= now ? Candidate(key: key, flags: first.flags, isContested: false) : nil
+        return key.due <= now ? Candidate(key, first.flags) : nil
     }
 }

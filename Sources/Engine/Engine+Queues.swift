@@ -18,6 +18,8 @@ extension Engine {
         var options = queues[Int(number) - 1].options
         for option in request.given { option.copy(from: request.options, to: &options) }
         change(number) { $0.settings = QueueSettings(options) }
+        // What held tasks back may hold them no more.
+        touched.insert(number)
         try removeSurplus(number, limit: Self.surplusAtOnce, now, transaction)
         return remember(request.request, .ok)
     }
@@ -52,6 +54,7 @@ extension Engine {
         }
         guard let number = queueNumbers[request.queue] else { return .refused(Self.unknownQueue(request.queue)) }
         try setPause(QueuePause(), number, transaction)
+        change(number) { $0.isDraining = false }
         touched.insert(number)
         return remember(request.request, .ok)
     }
@@ -80,9 +83,29 @@ extension Engine {
 
     /// Why nothing is added to a queue now; `nil`: it may be.
     func refusal(ofAddingTo queue: Bytes, _ now: Timestamp) -> CommandError? {
-        guard let number = queueNumbers[queue], queues[Int(number) - 1].pause.adding > now else { return nil }
+        guard let number = queueNumbers[queue] else { return nil }
+        let (isPaused, isDraining) = (
+            queues[Int(number) - 1].pause.adding > now, queues[Int(number) - 1].isDraining
+        )
+        guard isPaused || isDraining else { return nil }
         let name = String(decoding: queue, as: UTF8.self)
-        return CommandError(.paused, "queue '\(name)' takes no tasks until QUEUE.RESUME; try again later")
+        return isPaused
+            ? CommandError(.paused, "queue '\(name)' takes no tasks until QUEUE.RESUME; try again later")
+            : CommandError(.draining, "queue '\(name)' is finishing what it has; QUEUE.RESUME opens it again")
+    }
+
+    /// Why a queue cannot grow by so many tasks; `nil`: it can. Counts are brought up to date first where they count.
+    mutating func refusal(
+        ofGrowing queue: Bytes, by more: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> CommandError? {
+        guard let number = queueNumbers[queue], let most = queues[Int(number) - 1].settings.options.maxLength else {
+            return nil
+        }
+        if isBehind(at: now) { try catchUp(to: now, transaction) }
+        let length = queues[Int(number) - 1].length
+        guard Int64(more) > most - length else { return nil }
+        let name = String(decoding: queue, as: UTF8.self)
+        return CommandError(.queueFull, "queue '\(name)' holds \(length) of MAXLEN \(most) tasks; try again later")
     }
 
     static func unknownQueue(_ name: Bytes) -> CommandError {

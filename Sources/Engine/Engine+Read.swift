@@ -117,7 +117,8 @@ extension Engine {
             expired: queue[.expired], totalAdded: queue.totalAdded, totalCompleted: queue.totalCompleted,
             totalFailed: queue.totalFailed, oldest: try oldestDue(queue, now, transaction),
             paused: queue.pause.holds(at: now),
-            draining: false, retryShare: queue.retryShare, workers: workers.count, lagging: isBehind(at: now))
+            draining: queue.isDraining, retryShare: queue.retryShare, workers: workers.count, lagging: isBehind(at: now)
+        )
     }
 
     /// Age of the oldest waiting task that is due: the heads of at most 20 ranges.

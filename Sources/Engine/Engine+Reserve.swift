@@ -58,14 +58,11 @@ extension Engine {
     mutating func handOut(
         _ request: ReserveRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> [HandOut] {
-        var numbers: [UInt32] = []
-        for name in request.queues {
-            if let number = queueNumbers[name], !numbers.contains(number) { numbers.append(number) }
-        }
+        let line = QueueLine(request, queueNumbers)
         var taken: [HandOut] = []
         var bytes = 0
         while taken.count < request.count, bytes < Limits.reservePayload,
-            let candidate = try candidate(numbers, now, transaction)
+            let candidate = try candidate(line, now, transaction)
         {
             guard let task = try handOut(candidate, to: request, now, transaction) else { continue }
             bytes += task.payload.count
@@ -88,7 +85,7 @@ extension Engine {
         }
         var state = try leaveWaiting(candidate.key, candidate.flags, task, transaction)
         if candidate.isContested {
-            change(candidate.key.queue) { $0.contested[candidate.key.range.priority - 1] += 1 }
+            change(candidate.key.queue) { $0.contested[candidate.priority - 1] += 1 }
         }
         if task.unique != nil { try freeUniqueKey(of: sequence, task, at: .handedOut, transaction) }
         start(&state, task, request, now)

@@ -229,7 +229,7 @@ extension Engine {
     mutating func removeWaiting(
         _ key: WaitingKey, _ flags: UInt8, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        let candidate = Candidate(key: key, flags: flags, isContested: false)
+        let candidate = Candidate(key, flags)
         guard let (task, _) = try readable(candidate, transaction) else { return }
         let state = try leaveWaiting(key, flags, task, transaction)
         change(key.queue) { $0.count(state.state, -1) }

@@ -29,6 +29,7 @@ extension Engine {
             deliver(caller, .handedOut(tasks))
         }
         touched.removeAll(keepingCapacity: true)
+        if !drains.isEmpty { serveDrains(deliver) }
         if !watchers.isEmpty { try serveWatchers(now, transaction, deliver) }
     }
 
@@ -52,19 +53,21 @@ extension Engine {
     public mutating func expireWaiting(now: Timestamp, deliver: (CallerID, Answer) -> Void) {
         for caller in room.removeExpired(by: now) { deliver(caller, .handedOut([])) }
         expireTakers(now, deliver)
+        for caller in drains.removeExpired(by: now) { deliver(caller, .bytes(nil)) }
     }
 
     /// The caller is gone, or is told something else: its blocked call ends without an answer.
     public mutating func forget(caller: CallerID) {
         room.remove(caller)
         watchers.remove(caller)
+        drains.remove(caller)
         forgetOperation(caller)
         forgetTaker(caller)
     }
 
     /// The callers that wait for a task to do, in the order in which they came, and those that wait for an operation or
-    /// a limit.
-    public var waitingCallers: [CallerID] { room.callers + operationCallers + takingCallers }
+    /// a limit or for a queue to be empty.
+    public var waitingCallers: [CallerID] { room.callers + operationCallers + takingCallers + drains.callers }
 
     /// The callers that wait for the end of tasks, in the order in which they came.
     public var watchingCallers: [CallerID] { watchers.callers }

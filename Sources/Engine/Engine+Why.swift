@@ -12,6 +12,8 @@ public enum WaitReason: String, CaseIterable, Sendable {
     case backoff
     /// Its queue hands nothing out.
     case paused
+    /// As many of its queue are in hand as may be.
+    case concurrency
     /// Others of its queue come first.
     case behind
     /// It is the next of its queue: nobody takes it.
@@ -78,6 +80,12 @@ extension Engine {
         if pause > now {
             return view(.paused, "QUEUE.RESUME \(name) lets it hand out again", until: pause == .max ? nil : pause)
         }
+        try endLeases(by: now, limit: Self.settleLimit, transaction)
+        guard queue(number).hasSlot else {
+            let active = queue(number)[.active]
+            return view(
+                .concurrency, "\(active) tasks of queue '\(name)' are in hand: one must end, or CONCURRENCY grow")
+        }
         guard let head = try nextOfQueue(number, now, transaction), head != task.id.sequence else {
             return view(.noWorker, "it is the next of queue '\(name)': a TASK.RESERVE of the queue gets it")
         }
@@ -88,7 +96,7 @@ extension Engine {
     private mutating func nextOfQueue(
         _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> UInt64? {
-        while let head = try candidate([queue], now, transaction) {
+        while let head = try candidate(queue, now, transaction) {
             // One whose time to live is over is not handed out, although the bookkeeping has not come to it.
             guard timerBound <= now, try expire([head], now, transaction) else { return head.key.sequence }
         }

@@ -22,6 +22,7 @@ public struct Engine {
     var leases = Leases()
     var room = WaitingRoom()
     var watchers = Watchers()
+    var drains = Drains()
     var workers = Workers()
     var crons = Crons()
     let zones: ZoneTable
@@ -79,6 +80,7 @@ public struct Engine {
         case .queueSet(let request): try set(request, now, transaction)
         case .queuePause(let request): try pause(request, now, transaction)
         case .queueResume(let request): try resume(request, now, transaction)
+        case .queueDrain(let request): try drain(request, now, transaction)
         case .queueDelete(let request): try deleteQueue(request, now, transaction)
         case .bulk(let request): try start(request, now, transaction)
         case .stopOperation(let request): try stop(request, now, transaction)

@@ -18,6 +18,8 @@ struct GroupJournal {
         case operation(UInt64, BulkOperation?)
         /// An entry of the cron table, as it was; `nil`: it was not there.
         indirect case cron(Bytes, CronEntry?)
+        case drainEntered(CallerID)
+        case drainLeft(Drain)
     }
 
     var changes: [Change] = []
@@ -61,6 +63,8 @@ extension Engine {
 
     mutating func removeLease(_ sequence: UInt64) {
         guard let lease = leases.remove(sequence) else { return }
+        // A slot is free: somebody may have waited for it.
+        if queues[Int(lease.queue) - 1].settings.options.concurrency != nil { touched.insert(lease.queue) }
         journal.changes.append(.leaseRemoved(sequence, lease))
     }
 
@@ -105,6 +109,8 @@ extension Engine {
             case .watcher(let caller, let before): before.map { watchers.insert($0) } ?? watchers.remove(caller)
             case .operation(let number, let before): operations[number] = before
             case .cron(let name, let before): crons[name] = before
+            case .drainEntered(let caller): drains.remove(caller)
+            case .drainLeft(let drain): drains.insert(drain)
             }
         }
         rollBackQueues()

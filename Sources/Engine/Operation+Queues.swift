@@ -41,6 +41,24 @@ public struct QueuePauseRequest: Sendable {
     }
 }
 
+/// QUEUE.DRAIN.
+public struct QueueDrainRequest: Sendable {
+    public var queue: Bytes
+    /// Wait until no unended task is left.
+    public var block: ReserveRequest.Block
+    public var request: RequestNonce?
+    public var caller: CallerID
+
+    public init(
+        queue: Bytes, block: ReserveRequest.Block = .no, request: RequestNonce? = nil, caller: CallerID = 0
+    ) {
+        self.queue = queue
+        self.block = block
+        self.request = request
+        self.caller = caller
+    }
+}
+
 /// A queue by its name: QUEUE.RESUME, QUEUE.DEL.
 public struct QueueRequest: Sendable {
     public var queue: Bytes

@@ -22,6 +22,7 @@ public enum Operation: Sendable {
     case queueSet(QueueSetRequest)
     case queuePause(QueuePauseRequest)
     case queueResume(QueueRequest)
+    case queueDrain(QueueDrainRequest)
     case queueDelete(QueueRequest)
     case retry(RetryRequest)
     case bulk(BulkRequest)
@@ -132,6 +133,8 @@ public struct ReserveRequest: Sendable {
     public var worker: Bytes?
     public var request: RequestNonce?
     public var caller: CallerID
+    /// Which of the queues comes first.
+    public var mode = ReserveMode.strict
 
     public enum Block: Hashable, Sendable {
         /// Answer at once.
@@ -152,6 +155,16 @@ public struct ReserveRequest: Sendable {
         self.request = request
         self.caller = caller
     }
+}
+
+/// How RESERVE chooses among the queues that have a due task.
+public enum ReserveMode: Hashable, Sendable {
+    /// The first task by the one order of hand-out.
+    case strict
+    /// The first named queue.
+    case ordered
+    /// A queue in proportion to its weight, one for each named queue; those of a queue named twice add up.
+    case weighted([Int64])
 }
 
 public struct AcknowledgeRequest: Sendable {

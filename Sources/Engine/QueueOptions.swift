@@ -11,6 +11,12 @@ public struct QueueOptions: Hashable, Sendable {
     public var deadMax: Int64?
     /// Per cent of contested hand-outs that go to the retry lane; `nil`: as deep as the lane is.
     public var retryShare: Int?
+    /// Most tasks that wait: PENDING, SCHEDULED and BLOCKED; `nil`: any number.
+    public var maxLength: Int64?
+    /// Most tasks in hand at a time, over all workers; `nil`: any number.
+    public var concurrency: Int64?
+    /// How long a task waits to rise by one priority; `nil`: it does not rise.
+    public var aging: Milliseconds?
 
     public init() {}
 }
@@ -28,6 +34,9 @@ public enum QueueOption: String, CaseIterable, Sendable {
     case keepMax = "KEEPMAX"
     case retryShare = "RETRYSHARE"
     case deadMax = "DLQMAX"
+    case maxLength = "MAXLEN"
+    case concurrency = "CONCURRENCY"
+    case aging = "AGING"
 
     /// Takes this one option over from `other`.
     func copy(from other: QueueOptions, to options: inout QueueOptions) {
@@ -43,27 +52,33 @@ public enum QueueOption: String, CaseIterable, Sendable {
         case .keepMax: options.keepMax = other.keepMax
         case .retryShare: options.retryShare = other.retryShare
         case .deadMax: options.deadMax = other.deadMax
+        case .maxLength: options.maxLength = other.maxLength
+        case .concurrency: options.concurrency = other.concurrency
+        case .aging: options.aging = other.aging
         }
     }
 }
 
 extension QueueOptions {
     private enum Bit {
-        static let priority: UInt16 = 1
-        static let retries: UInt16 = 2
-        static let backoff: UInt16 = 4
-        static let jitter: UInt16 = 8
-        static let lease: UInt16 = 16
-        static let timeout: UInt16 = 32
-        static let timeToLive: UInt16 = 64
-        static let keep: UInt16 = 128
-        static let keepMax: UInt16 = 256
-        static let retryShare: UInt16 = 512
-        static let deadMax: UInt16 = 1_024
+        static let priority: UInt32 = 1
+        static let retries: UInt32 = 2
+        static let backoff: UInt32 = 4
+        static let jitter: UInt32 = 8
+        static let lease: UInt32 = 16
+        static let timeout: UInt32 = 32
+        static let timeToLive: UInt32 = 64
+        static let keep: UInt32 = 128
+        static let keepMax: UInt32 = 256
+        static let retryShare: UInt32 = 512
+        static let deadMax: UInt32 = 1_024
+        static let maxLength: UInt32 = 2_048
+        static let concurrency: UInt32 = 4_096
+        static let aging: UInt32 = 8_192
     }
 
-    private var mask: UInt16 {
-        var mask: UInt16 = 0
+    private var mask: UInt32 {
+        var mask: UInt32 = 0
         if task.priority != nil { mask |= Bit.priority }
         if task.retries != nil { mask |= Bit.retries }
         if task.backoff != nil { mask |= Bit.backoff }
@@ -75,13 +90,16 @@ extension QueueOptions {
         if keepMax != nil { mask |= Bit.keepMax }
         if retryShare != nil { mask |= Bit.retryShare }
         if deadMax != nil { mask |= Bit.deadMax }
+        if maxLength != nil { mask |= Bit.maxLength }
+        if concurrency != nil { mask |= Bit.concurrency }
+        if aging != nil { mask |= Bit.aging }
         return mask
     }
 
-    /// `mask u16 │ [priority u8] [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64]
-    /// [keep i64] [most kept i64] [retry share u8] [most dead i64]`
+    /// `mask u32 │ [priority u8] [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64]
+    /// [keep i64] [most kept i64] [retry share u8] [most dead i64] [most waiting i64] [slots i64] [aging i64]`
     func write(to record: inout RecordWriter) {
-        record.uint16(mask)
+        record.uint32(mask)
         if let priority = task.priority { record.uint8(UInt8(priority)) }
         if let retries = task.retries { record.int64(retries) }
         if let backoff = task.backoff { backoff.write(to: &record) }
@@ -91,10 +109,11 @@ extension QueueOptions {
         }
         if let retryShare { record.uint8(UInt8(retryShare)) }
         if let deadMax { record.int64(deadMax) }
+        for number in [maxLength, concurrency, aging] { if let number { record.int64(number) } }
     }
 
     init(from record: inout RecordReader) {
-        let mask = record.uint16()
+        let mask = record.uint32()
         if mask & Bit.priority != 0 { task.priority = Int(record.uint8()) }
         if mask & Bit.retries != 0 { task.retries = record.int64() }
         if mask & Bit.backoff != 0 { task.backoff = Backoff(from: &record) }
@@ -106,6 +125,9 @@ extension QueueOptions {
         if mask & Bit.keepMax != 0 { keepMax = record.int64() }
         if mask & Bit.retryShare != 0 { retryShare = Int(record.uint8()) }
         if mask & Bit.deadMax != 0 { deadMax = record.int64() }
+        if mask & Bit.maxLength != 0 { maxLength = record.int64() }
+        if mask & Bit.concurrency != 0 { concurrency = record.int64() }
+        if mask & Bit.aging != 0 { aging = record.int64() }
     }
 }
 

@@ -9,6 +9,8 @@ struct QueueState {
     /// What was set with QUEUE.SET.
     var settings = QueueSettings.none
     var pause = QueuePause()
+    /// Nothing is added until it is resumed; what is there is finished.
+    var isDraining = false
 
     /// Tasks now in each state, by the state's raw value.
     private(set) var counts = InlineArray<9, Int64>(repeating: 0)
@@ -54,6 +56,15 @@ struct QueueState {
         return depth >= 5_000 ? 10 : depth >= 1_000 ? 20 : 30
     }
 
+    /// Tasks that MAXLEN bounds.
+    var length: Int64 { self[.pending] + self[.scheduled] + self[.blocked] }
+
+    /// Tasks whose life is not over.
+    var unended: Int64 { length + self[.active] }
+
+    /// Whether one more task may be in hand.
+    var hasSlot: Bool { self[.active] < settings.options.concurrency ?? .max }
+
     /// Records of ended tasks that retention keeps.
     var kept: Int64 { self[.completed] + self[.cancelled] + self[.expired] }
 
@@ -64,7 +75,7 @@ struct QueueState {
     }
 
     /// `counts 9 × i64 │ added i64 │ completed i64 │ failed i64 │ waiting 20 × i64 │ name │ paused until: adding i64,
-    /// handing out i64 │ options`
+    /// handing out i64 │ flags u8 (1: draining) │ options`
     func write(to record: inout RecordWriter) {
         for index in counts.indices { record.int64(counts[index]) }
         record.int64(totalAdded)
@@ -74,6 +85,7 @@ struct QueueState {
         record.bytes(name)
         record.int64(pause.adding)
         record.int64(pause.handingOut)
+        record.uint8(isDraining ? 1 : 0)
         options.write(to: &record)
     }
 
@@ -86,6 +98,7 @@ struct QueueState {
         for index in waiting.indices { waiting[index] = record.int64() }
         name = record.bytes()
         pause = QueuePause(adding: record.int64(), handingOut: record.int64())
+        isDraining = record.uint8() & 1 != 0
         let options = QueueOptions(from: &record)
         if options != QueueSettings.none.options { settings = QueueSettings(options) }
     }
@@ -94,7 +107,7 @@ struct QueueState {
 /// The broker's own numbers. Stored once a group.
 struct BrokerRecord: Equatable {
     /// Of the record format; another one is not opened.
-    static let format: UInt8 = 2
+    static let format: UInt8 = 3
 
     /// Secret of this data directory: ids' check bits are derived from it.
     var secret: UInt64

@@ -8,7 +8,8 @@ extension Generator {
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<14: return .queueSet(set(random.pick(Self.queues), now))
         case 14..<24: return .queuePause(pause())
-        case 24..<44: return .queueResume(QueueRequest(queue: queue, request: nonce()))
+        case 24..<28: return .queueDrain(drain(queue))
+        case 28..<44: return .queueResume(QueueRequest(queue: queue, request: nonce()))
         // Those who wait for a deleted queue's tasks are told when these are removed: that is the engine's business.
         case 44..<47 where model.watches.isEmpty:
             return .queueDelete(QueueRequest(queue: queue, request: nonce(), caller: newCaller()))
@@ -29,6 +30,9 @@ extension Generator {
         options.retryShare = random.pick([nil, 0, 50, 100])
         options.keepMax = random.pick([nil, 0, 2, 6])
         options.deadMax = random.pick([nil, 0, 1, 4])
+        options.maxLength = random.pick([nil, 1, 3, 8])
+        options.concurrency = random.pick([nil, nil, 1, 3])
+        options.aging = random.pick([nil, 1, 7, 100])
         var given: [QueueOption] = []
         for option in QueueOption.allCases where random.chance(25) {
             if option == .timeout, queue != Self.timedQueue { continue }
@@ -42,6 +46,12 @@ extension Generator {
         QueuePauseRequest(
             queue: random.pick(Self.queues), direction: random.pick([.handingOut, .handingOut, .adding, .both]),
             span: random.pick([nil, 1, 20, 500]), request: nonce())
+    }
+
+    private mutating func drain(_ queue: Bytes) -> QueueDrainRequest {
+        QueueDrainRequest(
+            queue: queue, block: random.pick([.no, .upTo(0), .upTo(20), .upTo(2_000)]), request: nonce(),
+            caller: newCaller())
     }
 
     private mutating func purge(_ queue: Bytes) -> BulkRequest {

@@ -140,10 +140,13 @@ extension Generator {
 extension Generator {
     mutating func reserve() -> ReserveRequest {
         let queues = (0..<random.pick([1, 1, 2, 3])).map { _ in random.pick(Self.queues) }
-        return ReserveRequest(
+        var reserve = ReserveRequest(
             queues: queues, count: random.pick([1, 1, 1, 2, 5]), block: random.pick([.no, .no, .upTo(0), .upTo(20)]),
             lease: random.pick([nil, nil, nil, 5, 200]), worker: random.pick([nil] + Self.names), request: nonce(),
             caller: newCaller())
+        let weights = queues.map { _ in random.pick([1, 2, 7, 1_000_000] as [Int64]) }
+        reserve.mode = random.pick([.strict, .strict, .ordered, .weighted(weights), .weighted(weights)])
+        return reserve
     }
 
     private mutating func acknowledge(_ model: Model) -> AcknowledgeRequest {

@@ -55,7 +55,10 @@ extension Model {
             if entry.view.isPaused { entry.next = entry.next(after: now) }
             entry.view.isPaused = false
         case .run:
-            if isPaused(entry.view.queue, \.adding, now) { return .refused(.paused) }
+            if let refusal = isClosed(entry.view.queue, now) { return refusal }
+            if options[entry.view.queue]?.maxLength != nil, case .refused(let refusal) = answer {
+                return .refused(refusal.code == .queueFull ? .queueFull : .error)
+            }
             guard case .id(let id) = answer else { return .id(TaskID(sequence: 0, check: 0)) }
             run(&entry, at: now, id, now)
             keep(entry)
@@ -101,12 +104,14 @@ extension Model {
             if entry.view.catchup != .all { while entry.next(after: at) <= now { at = entry.next(after: at) } }
             entry.next = entry.next(after: at)
             let runs = mayRun(entry, at, now)
-            if runs, let seen {
+            // Whether a queue with MAXLEN was full just then, or draining, is the engine's business.
+            let mayBeFull = bounded.contains(entry.view.queue)
+            if runs, let seen, seen.at == at || !mayBeFull {
                 if seen.at != at { complaints.append("cron \(readable(name)): run of \(seen.at), expected \(at)") }
                 run(&entry, at: at, seen.id, now)
                 return keep(entry)
             }
-            if runs { complaints.append("cron \(readable(name)): the run of \(at) was left out at \(now)") }
+            if runs, !mayBeFull { complaints.append("cron \(readable(name)): the run of \(at) was left out at \(now)") }
             keep(entry)
             if seen == nil { return }
         }
@@ -115,7 +120,7 @@ extension Model {
 
     private func mayRun(_ entry: ModelCron, _ at: Timestamp, _ now: Timestamp) -> Bool {
         if entry.view.catchup == .none, now - at > 1_000 { return false }
-        if isPaused(entry.view.queue, \.adding, now) { return false }
+        if isClosed(entry.view.queue, now) != nil { return false }
         guard entry.view.overlap == .skip, let last = entry.view.history.last else { return true }
         return tasks[last.id]?.state.isEnded ?? true
     }

@@ -32,7 +32,7 @@ extension Model {
             name: name, counts: counts, totalAdded: totals.added, totalCompleted: totals.completed,
             totalFailed: totals.failed, oldest: oldest.map { now - $0 },
             paused: isPaused(name, \.adding, now) || isPaused(name, \.handingOut, now),
-            retryShare: retryShare(of: name),
+            draining: pauses[name]?.isDraining == true, retryShare: retryShare(of: name),
             workers: Set(members.compactMap { $0.hold == nil ? nil : $0.worker } + waiting).count)
     }
 }

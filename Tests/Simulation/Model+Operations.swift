@@ -110,7 +110,7 @@ extension Model {
     }
 
     var waitingCallers: [CallerID] {
-        calls.map(\.caller) + operations.values.compactMap(\.waiter?.caller) + removals.keys
+        calls.map(\.caller) + operations.values.compactMap(\.waiter?.caller) + removals.keys + drains.keys
             + limits.values.flatMap { $0.calls.map(\.request.caller) }
     }
 

@@ -3,20 +3,72 @@ internal import MartletProtocol
 
 /// Which task is next: the contract's "Order of hand-out", sentence by sentence.
 extension Model {
-    /// The next task of several queues; `contested` says whose lanes competed for it.
-    func next(of queues: [Bytes], _ now: Timestamp) -> (id: TaskID, contested: Lanes?)? {
-        let heads = queues.compactMap { next(of: $0, now) }
-        return heads.min { left, right in
+    /// The next task of several queues; `contested` says whose lanes competed for it. `token` is what the hand-out
+    /// gets, if it is known.
+    func next(of request: ReserveRequest, token: Int64?, _ now: Timestamp) -> (id: TaskID, contested: Lanes?)? {
+        var heads: [(head: (id: TaskID, contested: Lanes?), weight: UInt64)] = []
+        var named: [Bytes] = []
+        for (index, queue) in request.queues.enumerated() where !named.contains(queue) {
+            named.append(queue)
+            guard let head = next(of: queue, now) else { continue }
+            guard case .weighted(let weights) = request.mode else {
+                heads.append((head, 1))
+                continue
+            }
+            let places = request.queues.indices.filter { $0 >= index && request.queues[$0] == queue }
+            heads.append((head, places.reduce(0) { $0 + UInt64(weights[$1]) }))
+        }
+        switch request.mode {
+        case .ordered: return heads.first?.head
+        case .weighted: return heads.isEmpty ? nil : weighted(heads, token ?? newestToken + 1)
+        case .strict: break
+        }
+        return heads.map(\.head).min { left, right in
             guard let one = tasks[left.id], let other = tasks[right.id] else { return false }
-            return one.isBefore(other)
+            return isBefore(one, other, now)
         }
     }
 
-    private func next(of queue: Bytes, _ now: Timestamp) -> (id: TaskID, contested: Lanes?)? {
+    /// The turn goes round by the golden ratio: hand-out after hand-out steps so far along a line on which every queue
+    /// has its weight.
+    private func weighted(
+        _ heads: [(head: (id: TaskID, contested: Lanes?), weight: UInt64)], _ token: Int64
+    ) -> (id: TaskID, contested: Lanes?)? {
+        let step: UInt64 = 11_400_714_819_323_198_485
+        let total = heads.reduce(0) { $0 + $1.weight }
+        let place = (UInt64(token).multipliedFullWidth(by: step).low >> 32).multipliedFullWidth(by: total).low >> 32
+        var end: UInt64 = 0
+        return heads.first { head in
+            end += head.weight
+            return place < end
+        }?.head
+    }
+
+    /// Waiting raises the priority, one for each AGING, to 10 at most.
+    func priority(of task: ModelTask, _ now: Timestamp) -> Int {
+        guard let aging = options[task.queue]?.aging else { return task.priority }
+        return min(10, task.priority + Int((now - task.runAt) / aging))
+    }
+
+    /// Whether hand-out order puts one before the other, both due.
+    private func isBefore(_ one: ModelTask, _ other: ModelTask, _ now: Timestamp) -> Bool {
+        let (mine, theirs) = (priority(of: one, now), priority(of: other, now))
+        if mine != theirs { return mine > theirs }
+        return one.runAt != other.runAt ? one.runAt < other.runAt : one.id < other.id
+    }
+
+    /// Whether one more of a queue's tasks may be in hand.
+    func hasSlot(_ queue: Bytes) -> Bool {
+        guard let slots = options[queue]?.concurrency else { return true }
+        return tasks.values.count { $0.queue == queue && $0.hold != nil } < slots
+    }
+
+    func next(of queue: Bytes, _ now: Timestamp) -> (id: TaskID, contested: Lanes?)? {
         if isPaused(queue, \.handingOut, now) { return nil }
+        if !hasSlot(queue) { return nil }
         let due = tasks.values.filter { $0.queue == queue && $0.isWaiting && $0.runAt <= now }
-        guard let priority = due.map(\.priority).max() else { return nil }
-        let ranked = due.filter { $0.priority == priority }.sorted { $0.isBefore($1) }
+        guard let priority = due.map({ self.priority(of: $0, now) }).max() else { return nil }
+        let ranked = due.filter { self.priority(of: $0, now) == priority }.sorted { isBefore($0, $1, now) }
         let fresh = ranked.first { !$0.isRetry }
         let retry = ranked.first { $0.isRetry }
         guard let fresh, let retry else { return ranked.first.map { ($0.id, nil) } }

@@ -4,7 +4,8 @@ internal import MartletProtocol
 /// TASK.ADD and TASK.MADD.
 extension Model {
     mutating func add(_ request: AddRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
-        if isPaused(request.queue, \.adding, now) { return .refused(.paused) }
+        if let refusal = isClosed(request.queue, now) { return refusal }
+        if !hasHolder(request), let refusal = refusal(ofAdding: 1, to: request.queue, now) { return refusal }
         if let outcome = conflict(request, now) { return outcome }
         guard let id = Self.newIDs(answer).first else { return request.full ? .addedMany([]) : .ids([]) }
         let task = insert(request, id, now)
@@ -12,7 +13,8 @@ extension Model {
     }
 
     mutating func addMany(_ request: AddManyRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
-        if isPaused(request.queue, \.adding, now) { return .refused(.paused) }
+        if let refusal = isClosed(request.queue, now) { return refusal }
+        if let refusal = refusal(ofAdding: request.items.count, to: request.queue, now) { return refusal }
         var tasks: [ModelTask] = []
         for (item, id) in zip(request.items, Self.newIDs(answer)) {
             let add = AddRequest(

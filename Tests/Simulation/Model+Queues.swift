@@ -5,6 +5,14 @@ internal import MartletProtocol
 struct Pause {
     var adding = Timestamp.min
     var handingOut = Timestamp.min
+    var isDraining = false
+}
+
+/// A blocked QUEUE.DRAIN.
+struct ModelDrain {
+    var request: QueueDrainRequest
+    /// `nil`: for ever.
+    var deadline: Timestamp?
 }
 
 /// QUEUE.SET, GET, PAUSE, RESUME, DEL, and KEEPMAX.
@@ -26,6 +34,11 @@ extension Model {
             case .keepMax: set.keepMax = new.keepMax
             case .retryShare: set.retryShare = new.retryShare
             case .deadMax: set.deadMax = new.deadMax
+            case .maxLength:
+                set.maxLength = new.maxLength
+                bounded.insert(request.queue)
+            case .concurrency: set.concurrency = new.concurrency
+            case .aging: set.aging = new.aging
             }
         }
         options[request.queue] = set
@@ -49,6 +62,44 @@ extension Model {
         guard totals[request.queue] != nil else { return .refused(.noQueue) }
         pauses[request.queue] = nil
         return .ok
+    }
+
+    mutating func drain(_ request: QueueDrainRequest, _ now: Timestamp) -> Outcome {
+        guard totals[request.queue] != nil else { return .refused(.noQueue) }
+        pauses[request.queue, default: Pause()].isDraining = true
+        bounded.insert(request.queue)
+        guard case .upTo(let span) = request.block, outcome(ofDraining: request.queue) == nil else { return .ok }
+        drains[request.caller] = ModelDrain(request: request, deadline: span == 0 ? nil : now + span)
+        return .blocked
+    }
+
+    private func outcome(ofDraining queue: Bytes) -> Outcome? {
+        guard tasks.values.contains(where: { $0.queue == queue && !$0.state.isEnded }) else { return .ok }
+        return pauses[queue]?.isDraining == true ? nil : .bytes(nil)
+    }
+
+    /// Those who wait for a queue to be empty.
+    mutating func serveDrains(_ now: Timestamp) -> [CallerID: Outcome] {
+        var outcomes: [CallerID: Outcome] = [:]
+        for (caller, drain) in drains {
+            guard let outcome = outcome(ofDraining: drain.request.queue) else { continue }
+            outcomes[caller] = outcome
+            drains[caller] = nil
+            if outcome == .ok { remember(drain.request.request, .ok, now) }
+        }
+        return outcomes
+    }
+
+    /// Why a queue does not take so many more tasks.
+    func refusal(ofAdding more: Int, to queue: Bytes, _ now: Timestamp) -> Outcome? {
+        guard let most = options[queue]?.maxLength else { return nil }
+        let length = tasks.values.count { $0.queue == queue && !$0.state.isEnded && $0.state != .active }
+        return length + more > Int(most) ? .refused(.queueFull) : nil
+    }
+
+    func isClosed(_ queue: Bytes, _ now: Timestamp) -> Outcome? {
+        if isPaused(queue, \.adding, now) { return .refused(.paused) }
+        return pauses[queue]?.isDraining == true ? .refused(.draining) : nil
     }
 
     func isPaused(_ queue: Bytes, _ direction: KeyPath<Pause, Timestamp>, _ now: Timestamp) -> Bool {

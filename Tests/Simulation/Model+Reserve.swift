@@ -71,7 +71,7 @@ extension Model {
         var taken: [Delivery] = []
         var bytes = 0
         while taken.count < request.count, bytes < Limits.reservePayload,
-            let (id, lanes) = next(of: request.queues, now), let task = tasks[id]
+            let (id, lanes) = next(of: request, token: tokens.dropFirst(taken.count).first, now), let task = tasks[id]
         {
             if let lanes { contested[lanes, default: 0] += 1 }
             let token = taken.count < tokens.count ? tokens[taken.count] : 0
@@ -135,6 +135,7 @@ extension Model {
             if taken.isEmpty { waiting.append(call) } else { outcomes[call.caller] = .handedOut(taken) }
         }
         calls = waiting
+        outcomes.merge(serveDrains(now)) { first, _ in first }
         return outcomes.merging(serveWatches(now)) { first, _ in first }
     }
 
@@ -142,8 +143,12 @@ extension Model {
     mutating func expireWaiting(_ now: Timestamp) -> [CallerID: Outcome] {
         let over = calls.filter { $0.deadline.map { $0 <= now } ?? false }
         calls.removeAll { call in over.contains { $0.caller == call.caller } }
-        return Dictionary(uniqueKeysWithValues: over.map { ($0.caller, .handedOut([])) })
-            .merging(expireTakers(now)) { first, _ in first }
+        var outcomes: [CallerID: Outcome] = Dictionary(uniqueKeysWithValues: over.map { ($0.caller, .handedOut([])) })
+        for (caller, drain) in drains where drain.deadline.map({ $0 <= now }) ?? false {
+            outcomes[caller] = .bytes(nil)
+            drains[caller] = nil
+        }
+        return outcomes.merging(expireTakers(now)) { first, _ in first }
     }
 
     mutating func forget(_ caller: CallerID) {
@@ -151,6 +156,7 @@ extension Model {
         watches.removeAll { $0.caller == caller }
         removals[caller] = nil
         for name in limits.keys { limits[name]?.calls.removeAll { $0.request.caller == caller } }
+        drains[caller] = nil
         for number in operations.keys where operations[number]?.waiter?.caller == caller {
             operations[number]?.waiter = nil
         }

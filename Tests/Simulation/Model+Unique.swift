@@ -37,6 +37,11 @@ extension Model {
         }
     }
 
+    /// Whether another task has the key.
+    func hasHolder(_ request: AddRequest) -> Bool {
+        request.unique.map { holds[KeyName(queue: request.queue, key: $0.key)] != nil } ?? false
+    }
+
     mutating func takeKey(of id: TaskID, _ now: Timestamp) {
         guard let task = tasks[id], let unique = task.unique, let name = name(task) else { return }
         holds[name] = KeyHold(id: id, until: unique.span.map { now + $0 })

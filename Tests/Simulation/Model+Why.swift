@@ -20,7 +20,8 @@ extension Model {
             let until = pauses[task.queue]?.handingOut
             return task.waits(.paused, until: until == .max ? nil : until)
         }
-        let isNext = next(of: [task.queue], now)?.id == task.id
+        if !hasSlot(task.queue) { return task.waits(.concurrency, until: nil) }
+        let isNext = next(of: task.queue, now)?.id == task.id
         return task.waits(isNext ? .noWorker : .behind, until: nil)
     }
 }

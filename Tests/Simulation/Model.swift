@@ -26,6 +26,10 @@ struct Model {
     var holds: [KeyName: KeyHold] = [:]
     var options: [Bytes: QueueOptions] = [:]
     var pauses: [Bytes: Pause] = [:]
+    /// Queues that ever had MAXLEN, or were drained.
+    var bounded: Set<Bytes> = []
+    /// Who waits for a queue to be empty.
+    var drains: [CallerID: ModelDrain] = [:]
     var operations: [UInt64: ModelOperation] = [:]
     /// What those are told who waited for an operation that is over now.
     var finished: [CallerID: Outcome] = [:]
@@ -83,6 +87,7 @@ extension Model {
         case .queueSet(let request): return remembering(request.request, now) { $0.set(request) }
         case .queuePause(let request): return remembering(request.request, now) { $0.pause(request, now) }
         case .queueResume(let request): return remembering(request.request, now) { $0.resume(request) }
+        case .queueDrain(let request): return remembering(request.request, now) { $0.drain(request, now) }
         case .queueDelete(let request): return remembering(request.request, now) { $0.delete(request, now, answer) }
         case .queueOptions(let name): return queueOptions(name)
         case .retry(let request): return remembering(request.request, now) { $0.retry(request, now) }
@@ -132,13 +137,14 @@ extension Model {
             limits[name]?.calls = []
             limits[name]?.refused = 0
         }
+        drains = [:]
         for number in operations.keys { operations[number]?.restart() }
     }
 
     /// The next instant at which something is to be done.
     var nextInstant: Timestamp? {
         let tasks = tasks.values.compactMap(\.nextInstant)
-        let calls = calls.compactMap(\.deadline) + watches.compactMap(\.deadline)
+        let calls = calls.compactMap(\.deadline) + watches.compactMap(\.deadline) + drains.values.compactMap(\.deadline)
         let ends = pauses.values.flatMap { [$0.adding, $0.handingOut] }.filter { $0 != .max && $0 > settledTo ?? .min }
         let crons = crons.values.compactMap(\.view.nextRun)
         let limits = limits.values.compactMap(\.nextInstant)

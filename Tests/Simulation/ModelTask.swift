@@ -132,10 +132,4 @@ extension ModelTask {
         default: 3
         }
     }
-
-    /// Whether hand-out order puts it before `other`, both due.
-    func isBefore(_ other: ModelTask) -> Bool {
-        if priority != other.priority { return priority > other.priority }
-        return runAt != other.runAt ? runAt < other.runAt : id < other.id
-    }
 }

@@ -18,6 +18,7 @@ extension MartletEngine.Operation {
         case .delete(let request): request.request
         case .queueSet(let request): request.request
         case .queuePause(let request): request.request
+        case .queueDrain(let request): request.request
         case .queueResume(let request), .queueDelete(let request): request.request
         case .retry(let request): request.request
         case .bulk(let request): request.request
@@ -52,6 +53,9 @@ extension MartletEngine.Operation {
         case .bulk(var request):
             request.caller = caller
             return .bulk(request)
+        case .queueDrain(var request):
+            request.caller = caller
+            return .queueDrain(request)
         case .queueDelete(var request):
             request.caller = caller
             return .queueDelete(request)

@@ -84,6 +84,10 @@ extension Simulation {
                 let resume = MartletEngine.Operation.queueResume(QueueRequest(queue: queue))
                 let answer = try engine.apply(resume, now: self.now, in: transaction)
                 self.compare(self.model.apply(resume, now: self.now, answer: answer), Outcome(answer))
+                let set = MartletEngine.Operation.queueSet(
+                    QueueSetRequest(queue: queue, given: [.concurrency], options: QueueOptions()))
+                let freed = try engine.apply(set, now: self.now, in: transaction)
+                self.compare(self.model.apply(set, now: self.now, answer: freed), Outcome(freed))
             }
         }
         var rounds = 0

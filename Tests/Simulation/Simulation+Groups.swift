@@ -48,7 +48,9 @@ extension Simulation {
             try store.write(now: now) { engine, transaction throws(StorageError) in
                 // Blocked callers are served from what the bookkeeping brought to light: with them it is not behind.
                 // And where KEEPMAX counts, what was late would be counted late.
-                if !self.model.calls.isEmpty || !self.model.watches.isEmpty || self.model.keepsFew {
+                if !self.model.calls.isEmpty || !self.model.watches.isEmpty || !self.model.drains.isEmpty
+                    || self.model.keepsFew
+                {
                     _ = try engine.advance(to: self.now, limit: 10_000, in: transaction)
                     try self.observeCrons(engine, .ok, transaction)
                 }

@@ -20,6 +20,9 @@ extension ReplyWriter {
             case .keepMax: integer(options.keepMax ?? Limits.keepMax)
             case .retryShare: options.retryShare.map { integer(Int64($0)) } ?? bulk("ADAPTIVE")
             case .deadMax: options.deadMax.map { integer($0) } ?? null()
+            case .maxLength: options.maxLength.map { integer($0) } ?? null()
+            case .concurrency: options.concurrency.map { integer($0) } ?? null()
+            case .aging: options.aging.map { integer($0) } ?? null()
             }
         }
     }

@@ -85,6 +85,11 @@ extension Keyword {
     static let slots = Keyword("SLOTS")
     static let cost = Keyword("COST")
     static let hold = Keyword("HOLD")
+    static let mode = Keyword("MODE")
+    static let strict = Keyword("STRICT")
+    static let ordered = Keyword("ORDERED")
+    static let weighted = Keyword("WEIGHTED")
+    static let group = Keyword("GROUP")
 }
 
 /// Which option it is, for "each at most once". AT and DELAY are one.
@@ -136,6 +141,8 @@ enum OptionNumber {
     static let zone = 53
     static let overlap = 54
     static let catchup = 55
+    static let mode = 56
+    static let group = 57
 }
 
 extension ArgumentCursor {

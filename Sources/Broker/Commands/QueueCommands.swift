@@ -16,7 +16,7 @@ let queueCommands = [
         usage:
             "queue [PRIORITY p] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | "
             + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [KEEPMAX n] "
-            + "[RETRYSHARE pct | ADAPTIVE] [DLQMAX n] [REQ nonce]",
+            + "[RETRYSHARE pct | ADAPTIVE] [DLQMAX n] [MAXLEN n] [CONCURRENCY n] [AGING ms] [REQ nonce]",
         summary: "Sets options of a queue; DEFAULT as a value takes one back. Tasks keep what they were added with.",
         group: "queue", reply: "OK", run: .write(parseSet)),
     Command(
@@ -29,10 +29,14 @@ let queueCommands = [
         run: .write(parsePause)),
     Command(
         "QUEUE.RESUME", .atLeast(2), [.write, .fast], usage: "queue [REQ nonce]",
-        summary: "Ends every pause of a queue.", group: "queue", reply: "OK",
+        summary: "Ends every pause of a queue, and its draining.", group: "queue", reply: "OK",
         run: .write { (cursor, connection) throws(CommandError) in
             .queueResume(try queueRequest(&cursor, connection, CommandTag.queueResume))
         }),
+    Command(
+        "QUEUE.DRAIN", .atLeast(2), [.write, .blocking], usage: "queue [BLOCK ms] [REQ nonce]",
+        summary: "Takes no more tasks until QUEUE.RESUME; with BLOCK waits until those there are have ended.",
+        group: "queue", reply: "OK; null if BLOCK passed, or the queue was resumed, before", run: .write(parseDrain)),
     Command(
         "QUEUE.PURGE", .atLeast(4), [.write, .blocking], usage: "queue STATE s [REQ nonce]",
         summary: "Removes a queue's tasks of one state.", group: "queue", reply: "an integer: how many",
@@ -73,6 +77,9 @@ private func queueRequest(
         case .keepMax: set.options.keepMax = try cursor.integer("KEEPMAX", in: 0...Limits.latestTime)
         case .deadMax: set.options.deadMax = try cursor.integer("DLQMAX", in: 0...Limits.latestTime)
         case .retryShare where cursor.skip(.adaptive): break
+        case .maxLength: set.options.maxLength = try cursor.integer("MAXLEN", in: 0...Limits.latestTime)
+        case .concurrency: set.options.concurrency = try cursor.integer("CONCURRENCY", in: 1...Limits.latestTime)
+        case .aging: set.options.aging = try cursor.duration("AGING", atLeast: 1)
         case .retryShare: set.options.retryShare = Int(try cursor.integer("RETRYSHARE", in: 0...100))
         default: try cursor.taskOption(word, &set.options.task)
         }
@@ -102,6 +109,25 @@ private func queueRequest(
     }
     pause.request = nonce?.seal(cursor.request)
     return .queuePause(pause)
+}
+
+@Sendable private func parseDrain(
+    _ cursor: inout ArgumentCursor, _ connection: Connection
+) throws(CommandError) -> Operation {
+    var drain = QueueDrainRequest(queue: try cursor.queue(), caller: connection.id)
+    var nonce: RequestNonceDraft?
+    while let option = cursor.option() {
+        if option == .block {
+            try cursor.once(OptionNumber.block)
+            drain.block = .upTo(try cursor.duration("BLOCK"))
+        } else if option == .req {
+            nonce = try cursor.nonce(CommandTag.queueDrain)
+        } else {
+            throw cursor.syntaxError()
+        }
+    }
+    drain.request = nonce?.seal(cursor.request)
+    return .queueDrain(drain)
 }
 
 @Sendable private func parsePurge(

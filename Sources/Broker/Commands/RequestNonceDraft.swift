@@ -53,4 +53,5 @@ enum CommandTag {
     static let breakerTrip: UInt64 = 48
     static let breakerReset: UInt64 = 49
     static let breakerDelete: UInt64 = 50
+    static let queueDrain: UInt64 = 29
 }

@@ -5,7 +5,9 @@ import MartletProtocol
 let workCommands = [
     Command(
         "TASK.RESERVE", .atLeast(3), [.write, .handsOut, .blocking],
-        usage: "numqueues queue [queue ...] [COUNT n] [BLOCK ms] [LEASE ms] [WORKER id] [KEEPALIVE ms] [REQ nonce]",
+        usage:
+            "numqueues queue [queue ...] [COUNT n] [BLOCK ms] [LEASE ms] [WORKER id] "
+            + "[MODE STRICT | ORDERED | WEIGHTED w [w ...]] [KEEPALIVE ms] [REQ nonce]",
         summary: "Takes the next tasks of some queues, or waits for one.", group: "worker",
         reply: "an array of maps; nothing: *-1", run: .write(parseReserve)),
     Command(
@@ -53,6 +55,9 @@ let workCommands = [
         } else if option == .worker {
             try cursor.once(OptionNumber.worker)
             reserve.worker = try cursor.name("WORKER")
+        } else if option == .mode {
+            try cursor.once(OptionNumber.mode)
+            reserve.mode = try mode(&cursor, queues: queues)
         } else if option == .keepalive {
             try cursor.once(OptionNumber.keepalive)
             keepalive = try cursor.duration("KEEPALIVE", atLeast: 1)
@@ -66,6 +71,19 @@ let workCommands = [
     (connection.lastKeepalive, connection.keepalive) = (keepalive, keepalive)
     reserve.request = nonce?.seal(cursor.request)
     return .reserve(reserve)
+}
+
+/// How to choose among so many queues.
+private func mode(_ cursor: inout ArgumentCursor, queues: Int) throws(CommandError) -> ReserveMode {
+    if cursor.skip(.strict) { return .strict }
+    if cursor.skip(.ordered) { return .ordered }
+    guard cursor.skip(.weighted) else {
+        _ = cursor.option()
+        throw cursor.syntaxError()
+    }
+    var weights: [Int64] = []
+    for _ in 0..<queues { weights.append(try cursor.integer("WEIGHTED", in: Limits.weight)) }
+    return .weighted(weights)
 }
 
 @Sendable private func parseAcknowledge(

@@ -26,6 +26,8 @@ public enum Limits {
     public static let listCount: ClosedRange<Int64> = 1...10_000
     /// Most tasks of one MADD or MACK.
     public static let manyCount: ClosedRange<Int64> = 1...100_000
+    /// Weight of a queue in RESERVE MODE WEIGHTED.
+    public static let weight: ClosedRange<Int64> = 1...1_000_000
     /// Most queues of one command.
     public static let queuesOfOneCommand: ClosedRange<Int64> = 1...1_000
     /// Kept bytes of a failure's message; the rest is cut off.
