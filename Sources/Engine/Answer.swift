@@ -109,6 +109,7 @@ public struct TaskView: Sendable {
     public var cancel: Bool
     /// The key it was added with, whether it still holds it or not.
     public var unique: Bytes?
+    public var group: Bytes?
     public var tags: [Bytes]
     public var meta: [MetaField]
     public var keepUntil: Timestamp?

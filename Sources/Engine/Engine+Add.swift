@@ -109,6 +109,7 @@ extension Engine {
         task.timeout = options.timeout ?? defaults.timeout
         task.timeToLive = options.timeToLive ?? defaults.timeToLive
         task.tags = options.tags
+        task.group = options.group
         task.meta = options.meta
         return task
     }

@@ -84,7 +84,7 @@ extension Engine {
             enqueuedAt: task.created, runAt: state.runAt, startedAt: state.startedAt == 0 ? nil : state.startedAt,
             deadline: isActive ? state.deadline : nil, endedAt: state.endedAt, lastError: state.lastError,
             errorKind: state.errorKind, progress: state.progress, note: state.note, cancel: isActive && state.cancel,
-            unique: task.unique?.key, tags: task.tags, meta: task.meta, keepUntil: state.keepUntil,
+            unique: task.unique?.key, group: task.group, tags: task.tags, meta: task.meta, keepUntil: state.keepUntil,
             resultSize: state.resultSize, payloadSize: task.payloadSize)
     }
 

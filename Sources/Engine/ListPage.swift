@@ -29,6 +29,7 @@ struct ListPage {
         for tag in task.tags { bytes += tag.count }
         return queue.map { $0 == task.queue } ?? true && type.map { $0 == task.type } ?? true
             && request.tag.map { task.tags.contains($0) } ?? true
+            && request.group.map { task.group == $0 } ?? true
     }
 
     /// Takes a task into the list if it belongs there.

@@ -38,6 +38,7 @@ public struct ListRequest: Sendable {
     /// Of the last error.
     public var kind: Bytes?
     public var worker: Bytes?
+    public var group: Bytes?
     public var order = Order.added
     /// The last one first.
     public var isReversed = false

@@ -6,7 +6,7 @@ import MartletStorage
 ///     mask u16 │ queue u32 │ type u32 │ priority u8 │ [created i64] │ [run at i64]
 ///     │ [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64] [keep i64]
 ///     │ [tags: n u8, n × bytes] [meta: n u8, n × (name, value)] [unique: until u8, span i64, key]
-///     │ payload size u32 │ payload, unless it lies in `bodies`
+///     │ [group] │ payload size u32 │ payload, unless it lies in `bodies`
 struct TaskRecord {
     /// Payloads up to this size lie in the record itself.
     static let inlinePayload = 2_048
@@ -26,6 +26,7 @@ struct TaskRecord {
     var tags: [Bytes] = []
     var meta: [MetaField] = []
     var unique: UniqueKey?
+    var group: Bytes?
     var payloadSize = 0
     /// The payload lies in `bodies`.
     var hasBody = false
@@ -49,6 +50,8 @@ struct TaskRecord {
         static let tags: UInt16 = 1_024
         static let meta: UInt16 = 2_048
         static let unique: UInt16 = 4_096
+        static let group: UInt16 = 8_192
+        static let labels = tags | meta | unique | group
     }
 
     private func mask(_ sequence: UInt64) -> UInt16 {
@@ -66,6 +69,7 @@ struct TaskRecord {
         if !tags.isEmpty { mask |= Bit.tags }
         if !meta.isEmpty { mask |= Bit.meta }
         if unique != nil { mask |= Bit.unique }
+        if group != nil { mask |= Bit.group }
         return mask
     }
 
@@ -87,7 +91,7 @@ struct TaskRecord {
         if let timeout { record.int64(timeout) }
         if let timeToLive { record.int64(timeToLive) }
         if mask & Bit.keep != 0 { record.int64(keep) }
-        if mask & (Bit.tags | Bit.meta | Bit.unique) != 0 { writeLabels(to: &record) }
+        if mask & Bit.labels != 0 { writeLabels(to: &record) }
         record.uint32(UInt32(payloadSize))
         if !hasBody { record.rest(payload) }
     }
@@ -115,7 +119,7 @@ struct TaskRecord {
         if mask & Bit.timeout != 0 { timeout = record.int64() }
         if mask & Bit.timeToLive != 0 { timeToLive = record.int64() }
         if mask & Bit.keep != 0 { keep = record.int64() }
-        if mask & (Bit.tags | Bit.meta | Bit.unique) != 0 { readLabels(mask, from: &record) }
+        if mask & Bit.labels != 0 { readLabels(mask, from: &record) }
         payloadSize = Int(record.uint32())
         hasBody = mask & Bit.body != 0
         if !(1...10).contains(priority) || !hasBody && record.left != payloadSize { record.fail() }
@@ -141,6 +145,7 @@ extension TaskRecord {
             record.int64(unique.span ?? 0)
             record.bytes(unique.key)
         }
+        if let group { record.bytes(group) }
     }
 
     private mutating func readLabels(_ mask: UInt16, from record: inout RecordReader) {
@@ -148,7 +153,11 @@ extension TaskRecord {
         if mask & Bit.meta != 0 {
             for _ in 0..<record.uint8() { meta.append(MetaField(name: record.bytes(), value: record.bytes())) }
         }
-        guard mask & Bit.unique != 0 else { return }
+        if mask & Bit.unique != 0 { readUnique(from: &record) }
+        if mask & Bit.group != 0 { group = record.bytes() }
+    }
+
+    private mutating func readUnique(from record: inout RecordReader) {
         let until = UniqueKey.Until(rawValue: record.uint8())
         if until == nil { record.fail() }
         let span = record.int64()

@@ -210,3 +210,23 @@ def test_without_aging_a_low_task_waits_for_ever(broker):
             task = take(client)
             assert task["id"] != low
             client("TASK.ACK", task["id"], task["token"])
+
+
+def test_a_group_is_shown_and_listed_by(broker):
+    with broker.connect() as client:
+        mine = client("TASK.ADD", "q", "t", "p", "GROUP", "mine")
+        also = client("TASK.MADD", "q", "GROUP", "mine", "TASKS", 2, *["t", "p"] * 2)
+        none = client("TASK.ADD", "q", "t", "p")
+        client("TASK.ADD", "q", "t", "p", "GROUP", "other")
+        assert as_map(client("TASK.GET", mine))["group"] == b"mine"
+        assert as_map(client("TASK.GET", none))["group"] is None
+        assert client("HGET", f"@task:{mine.decode()}", "group") == b"mine"
+        listed = [as_map(task)["id"] for task in client("TASK.LIST", "q", "GROUP", "mine")[1]]
+        assert listed == [mine, *also]
+        assert client("TASK.ADD", "q", "t", "p", "GROUP", "x" * 257).code == "ERR"
+        client("CRON.SET", "c", "q", "t", "p", "EVERY", 60000, "GROUP", "clock")
+    broker.kill()
+    broker.start()
+    with broker.connect() as client:
+        assert as_map(client("TASK.GET", mine))["group"] == b"mine"
+        assert as_map(client("TASK.GET", client("CRON.RUN", "c")))["group"] == b"clock"

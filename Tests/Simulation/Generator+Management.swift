@@ -35,6 +35,7 @@ extension Generator {
         var list = ListRequest(queue: random.pick([nil, nil] + Self.queues + [Bytes("none".utf8)]))
         list.type = random.pick([nil, nil, nil, Self.names[0], Bytes("none".utf8)])
         list.tag = random.pick([nil, nil, nil] + Self.tags)
+        list.group = random.pick([nil, nil, nil, Self.names[2]])
         list.isReversed = random.chance(50)
         list.count = random.pick([1, 2, 3, 7, 1_000])
         list.bounds.gathered = random.pick([0, 5, 4_000])

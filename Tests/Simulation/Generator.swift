@@ -122,6 +122,7 @@ extension Generator {
         options.jitter = options.timeout == nil && queue != Self.timedQueue ? random.pick([nil, 0, 0, 100]) : 0
         options.timeToLive = random.pick([nil, nil, nil, 1, 20, 200, 10_000])
         options.keep = random.pick([nil, 0, 0, 10, 1_000])
+        options.group = random.pick([nil, nil] + Self.names)
         options.tags = random.pick([[], [], [Self.tags[0]], Self.tags])
         options.meta = random.pick([[], [], [MetaField(name: Self.tags[0], value: bytes())]])
         return options

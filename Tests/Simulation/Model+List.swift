@@ -40,7 +40,7 @@ extension ListRequest {
         let shown = task.sight(payload: false, history: false)
         return byTime && byState && queue.map { $0 == task.queue } ?? true && type.map { $0 == task.type } ?? true
             && tag.map(task.tags.contains) ?? true && kind.map { $0 == task.errorKind } ?? true
-            && worker.map { $0 == shown.worker } ?? true
+            && worker.map { $0 == shown.worker } ?? true && group.map { $0 == task.group } ?? true
     }
 
     func rank(_ task: ModelTask) -> Timestamp {

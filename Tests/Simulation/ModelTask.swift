@@ -17,6 +17,7 @@ struct ModelTask {
     let tags: [Bytes]
     let meta: [MetaField]
     let unique: UniqueKey?
+    let group: Bytes?
 
     var retries: Int64
     /// When its time to live ends.
@@ -70,6 +71,7 @@ struct ModelTask {
         tags = options.tags
         meta = options.meta
         unique = add.unique
+        group = options.group
         priority = options.priority ?? defaults.priority ?? Limits.defaultPriority
         switch options.due {
         case .now: runAt = now

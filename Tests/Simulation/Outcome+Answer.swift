@@ -89,7 +89,7 @@ extension Sight {
             attempt: view.attempt, retries: view.retries, retriesLeft: view.retriesLeft, token: view.token,
             worker: view.worker, enqueuedAt: view.enqueuedAt, runAt: view.runAt, startedAt: view.startedAt,
             deadline: view.deadline, endedAt: view.endedAt, lastError: view.lastError, errorKind: view.errorKind,
-            progress: view.progress, note: view.note, cancel: view.cancel, unique: view.unique,
+            progress: view.progress, note: view.note, cancel: view.cancel, unique: view.unique, group: view.group,
             tags: view.tags, meta: view.meta, keepUntil: view.keepUntil,
             resultSize: view.resultSize, payloadSize: view.payloadSize, payload: view.payload,
             history: view.history?.map(Move.init))

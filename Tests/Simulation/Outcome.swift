@@ -96,6 +96,7 @@ struct Sight: Equatable {
     var note: Bytes?
     var cancel: Bool
     var unique: Bytes?
+    var group: Bytes?
     var tags: [Bytes]
     var meta: [MetaField]
     var keepUntil: Timestamp?

@@ -26,8 +26,8 @@ extension ReplyWriter {
         field("note", view.note)
         field("cancel", flag: view.cancel)
         field("unique", view.unique)
-        // These cannot be given yet.
-        field("group", nil as Bytes?)
+        field("group", view.group)
+        // It cannot be given yet.
         field("order", nil as Bytes?)
         bulk("tags")
         tags(view.tags)

@@ -5,7 +5,8 @@ import MartletProtocol
 let listCommands = [
     Command(
         "TASK.LIST", .atLeast(2), [.readonly],
-        usage: "queue|* [STATE s] [TYPE t] [TAG t] [KIND k] [WORKER w] [BY ADDED|RUN|ENDED] [REV] [CURSOR c] [COUNT n]",
+        usage:
+            "queue|* [STATE s] [TYPE t] [TAG t] [KIND k] [WORKER w] [GROUP g] [BY ADDED|RUN|ENDED] [REV] [CURSOR c] [COUNT n]",
         summary: "Lists tasks page by page; with * and BY RUN or ENDED, 128 queues after another.", group: "task",
         reply: "[cursor, [maps as TASK.GET]]; cursor 0: that was all", run: .read(parseList))
 ]
@@ -74,6 +75,9 @@ extension ArgumentCursor {
         } else if option == .worker {
             try once(OptionNumber.worker)
             list.worker = try name("WORKER")
+        } else if option == .group {
+            try once(OptionNumber.group)
+            list.group = try name("GROUP")
         } else {
             throw syntaxError()
         }

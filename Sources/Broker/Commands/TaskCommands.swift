@@ -30,7 +30,7 @@ let taskCommands = [
 /// The options of TASK.ADD and TASK.MADD that say something about the task.
 let taskOptionsUsage =
     "[PRIORITY p] [AT unix-ms | DELAY ms] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | "
-    + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [TAGS n t ...] "
+    + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [GROUP key] [TAGS n t ...] "
     + "[META n field value ...]"
 
 private let uniqueUsage = "[UNIQUE key [FOR ms] [UNTIL START|DONE|EXPIRE] [ON SKIP|REPLACE|ERROR]]"
@@ -133,6 +133,9 @@ extension ArgumentCursor {
         } else if option == .timeToLive {
             try once(OptionNumber.timeToLive)
             options.timeToLive = try duration("TTL", atLeast: 1)
+        } else if option == .group {
+            try once(OptionNumber.group)
+            options.group = try name("GROUP")
         } else if option == .tags {
             options.tags = try tags()
         } else if option == .meta {

@@ -23,6 +23,7 @@ public struct TaskQuery: Sendable, Hashable {
     /// The kind of the last error.
     public var kind: String?
     public var worker: String?
+    public var group: String?
     public var order: Order?
     /// The newest first.
     public var isReversed = false
@@ -41,7 +42,7 @@ public struct TaskQuery: Sendable, Hashable {
         case .failed: command.append("STATE", "FAILED")
         case nil: break
         }
-        let filters = [("TYPE", type), ("TAG", tag), ("KIND", kind), ("WORKER", worker)]
+        let filters = [("TYPE", type), ("TAG", tag), ("KIND", kind), ("WORKER", worker), ("GROUP", group)]
         for case (let name, let value?) in filters { command.append(name, .text(value)) }
         if let order { command.append("BY", .text(order.rawValue)) }
         if isReversed { command.append(.text("REV")) }

@@ -40,7 +40,7 @@ struct CronEntry {
 }
 
 /// `name │ queue │ type │ kind u8 (1 spec, 2 every) │ spec, or ms i64 │ zone │ overlap u8 │ catch-up u8 │ options
-/// │ delay i64 │ tags: n u8, n × bytes │ meta: n u8, n × (name, value) │ paused u8 │ anchor i64 │ next run i64, or −1
+/// │ delay i64 │ tags: n u8, n × bytes │ meta: n u8, n × (name, value) │ group │ paused u8 │ anchor i64 │ next run i64, or −1
 /// │ runs i64 │ history: n u8, n × (at i64, sequence u64)`
 extension CronEntry {
     static func key(_ number: UInt64) -> KeyBytes { taskKey(number) }
@@ -82,6 +82,7 @@ extension CronEntry {
             record.bytes(field.name)
             record.bytes(field.value)
         }
+        record.bytes(options.group ?? [])
     }
 
     init(number: UInt64, from record: inout RecordReader) {
@@ -96,6 +97,8 @@ extension CronEntry {
         if delay > 0 { options.due = .after(delay) }
         for _ in 0..<record.uint8() { options.tags.append(record.bytes()) }
         for _ in 0..<record.uint8() { options.meta.append(MetaField(name: record.bytes(), value: record.bytes())) }
+        let group = record.bytes()
+        if !group.isEmpty { options.group = group }
         isPaused = record.uint8() == 1
         anchor = record.int64()
         let next = record.int64()

@@ -47,6 +47,8 @@ public struct TaskOptions: Hashable, Sendable {
     public var keep: Milliseconds?
     /// Labels to find it by, each once.
     public var tags: [Bytes] = []
+    /// Whose it is: tasks of one group are of one sender, or of one customer.
+    public var group: Bytes?
     /// What travels with it, each field once.
     public var meta: [MetaField] = []
 
