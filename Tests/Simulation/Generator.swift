@@ -29,7 +29,11 @@ struct Generator {
 
     /// The next operation; `model` says which tasks and tokens there are.
     mutating func operation(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
-        if random.chance(4), let again = sent.randomElement(using: &random) { return again.sentAgain(by: newCaller()) }
+        if random.chance(4), let again = sent.randomElement(using: &random) {
+            // Not while somebody waits for tasks that it may remove: see `manage`.
+            if case .queueDelete = again, !model.watches.isEmpty { return .queueList }
+            return again.sentAgain(by: newCaller())
+        }
         let operation = fresh(model, now)
         guard operation.request != nil else { return operation }
         sent.append(operation)

@@ -6,7 +6,8 @@ let listCommands = [
     Command(
         "TASK.LIST", .atLeast(2), [.readonly],
         usage:
-            "queue|* [STATE s] [TYPE t] [TAG t] [KIND k] [WORKER w] [GROUP g] [BY ADDED|RUN|ENDED] [REV] [CURSOR c] [COUNT n]",
+            "queue|* [STATE s] [TYPE t] [TAG t] [KIND k] [WORKER w] [GROUP g] [BY ADDED|RUN|ENDED] [REV] "
+            + "[CURSOR c] [COUNT n]",
         summary: "Lists tasks page by page; with * and BY RUN or ENDED, 128 queues after another.", group: "task",
         reply: "[cursor, [maps as TASK.GET]]; cursor 0: that was all", run: .read(parseList))
 ]
