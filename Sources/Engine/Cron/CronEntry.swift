@@ -40,7 +40,8 @@ struct CronEntry {
 }
 
 /// `name │ queue │ type │ kind u8 (1 spec, 2 every) │ spec, or ms i64 │ zone │ overlap u8 │ catch-up u8 │ options
-/// │ delay i64 │ tags: n u8, n × bytes │ meta: n u8, n × (name, value) │ group │ paused u8 │ anchor i64 │ next run i64, or −1
+/// │ delay i64 │ tags: n u8, n × bytes │ meta: n u8, n × (name, value) │ group │ paused u8 │ anchor i64
+/// │ next run i64, or −1
 /// │ runs i64 │ history: n u8, n × (at i64, sequence u64)`
 extension CronEntry {
     static func key(_ number: UInt64) -> KeyBytes { taskKey(number) }
