@@ -90,7 +90,7 @@ def test_wrong_lists_are_refused(broker):
         refusals = {
             ("STATE", "LOST"): "ERR no such state 'LOST'", ("STATE",): "ERR syntax error near 'STATE'",
             ("CURSOR", "what"): "ERR invalid cursor", ("COUNT", 0): "ERR value is not an integer or out of range: COUNT",
-            ("BY", "NAME"): "ERR syntax error near 'NAME'", ("GROUP", "g"): "ERR syntax error near 'GROUP'",
+            ("BY", "NAME"): "ERR syntax error near 'NAME'", ("ORDER", "g"): "ERR syntax error near 'ORDER'",
             ("BY", "RUN", "STATE", "DLQ"): "ERR BY RUN lists", ("BY", "ENDED", "STATE", "ACTIVE"): "ERR BY ENDED lists",
             ("REV", "REV"): "ERR syntax error near 'REV'",
         }
