@@ -16,6 +16,9 @@ struct Census {
     var holds: [FoundHold] = []
     var kinds: [FoundKind] = []
     private var findings: [String] = []
+    /// What parked tasks wait for, and who waits for whom: (the other, the one that waits).
+    private var dependencies: [UInt64: [UInt64]] = [:]
+    private var dependents: Set<[UInt64]> = []
 
     mutating func readTasks<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
         var read: [UInt64: TaskRecord] = [:]
@@ -67,6 +70,7 @@ struct Census {
             if ended[key.sequence] != nil { findings.append("task \(key.sequence) ended twice") }
             ended[key.sequence] = key
         }
+        try readDependencies(transaction)
         try readUnique(transaction)
         try readKinds(transaction)
         for key in try keys(Tables.bodies, transaction) {
@@ -79,6 +83,28 @@ struct Census {
         }
         for key in try keys(Tables.logs, transaction) { logs.insert(sequence(of: key)) }
         for key in try keys(Tables.history, transaction) { historyRows[sequence(of: key), default: 0] += 1 }
+    }
+
+    private mutating func readDependencies<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
+        var read: [UInt64: [UInt64]] = [:]
+        try transaction.scanRecords(Tables.dependencies, from: KeyBytes(), prefix: KeyBytes()) { key, record in
+            var reader = key.reader
+            read[reader.next()] = OpenDependencies(from: &record).open
+            return true
+        }
+        dependencies = read
+        for key in try keys(Tables.dependents, transaction) {
+            var reader = key.reader
+            dependents.insert([reader.next(), reader.next()])
+        }
+    }
+
+    /// Whoever is parked says what for, and the others know.
+    private func dependencyDisagreements() -> [String] {
+        let parked = waiting.values.filter { $0.key.range.lane == .parked }.map(\.key.sequence)
+        let edges = Set(dependencies.flatMap { sequence, open in open.map { [$0, sequence] } })
+        return Set(parked).symmetricDifference(dependencies.keys).map { "task \($0) is parked for nothing, or not" }
+            + edges.symmetricDifference(dependents).map { "who waits for task \($0[0]) is not agreed" }
     }
 
     private func keys<A>(_ table: Table, _ transaction: borrowing Transaction<A>) throws(StorageError) -> [KeyBytes] {
@@ -106,9 +132,9 @@ struct Census {
         switch state {
         case .scheduled: Int64(timers.count { $0.kind == .due && $0.queue == queue })
         case .pending:
-            Int64(waiting.values.count { $0.key.queue == queue }) - count(queue, .scheduled)
+            Int64(waiting.values.count { $0.key.queue == queue }) - count(queue, .scheduled) - count(queue, .blocked)
         case .active: Int64((states[.active] ?? [:]).values.count { $0.queue == queue })
-        case .blocked: 0
+        case .blocked: Int64(waiting.values.count { $0.key.queue == queue && $0.key.range.lane == .parked })
         default: Int64(ended.values.count { $0.queue == queue && $0.state == state })
         }
     }
@@ -116,7 +142,7 @@ struct Census {
     /// Where the tables disagree with each other.
     func disagreements() -> [String] {
         findings + homeDisagreements() + timerDisagreements() + endedDisagreements() + leftovers()
-            + uniqueDisagreements() + kindDisagreements()
+            + uniqueDisagreements() + kindDisagreements() + dependencyDisagreements()
     }
 
     /// Every task is in exactly one place, and every place has a task.
@@ -168,7 +194,7 @@ struct Census {
             // Held against the keys, not against the tasks: see `uniqueDisagreements`.
             case .unique: break
             // Held against the queues' own state, not against the tasks.
-            case .resume, .surplus: break
+            case .resume, .surplus, .dependents: break
             }
         }
         return findings

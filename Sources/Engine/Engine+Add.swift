@@ -10,17 +10,32 @@ extension Engine {
         case .answer(let answer): return render(answer, one: true)
         case .unknown: break
         }
-        if let refusal = refusal(ofAddingTo: request.queue, now) { return .refused(refusal) }
-        if let refusal = refusal(of: request.payload) ?? refusal(of: request.options, now) { return .refused(refusal) }
-        if let refusal = refusal(of: request.unique, now) { return .refused(refusal) }
+        if let refusal = try refusal(of: request, now, transaction) { return .refused(refusal) }
+        return try addChecked(request, now, transaction)
+    }
+
+    /// Adds what `refusal(of:)` has nothing against; only its UNIQUE key may still speak against it.
+    mutating func addChecked(
+        _ request: AddRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
         if let answer = try resolve(request, now, transaction) { return answer }
         let queue = try queueNumber(request.queue, transaction)
         let type = try typeNumber(request.type, transaction)
         var task = newTask(queue: queue, type: type, options: request.options, now)
         task.unique = request.unique
-        let sequence = try store(task, payload: request.payload, now, transaction)
+        let (sequence, state) = try store(task, payload: request.payload, after: request.after, now, transaction)
         guard request.full else { return remember(request.request, .id(sequence)) }
-        return remember(request.request, .added([row(sequence, task, now)]), one: true)
+        return remember(request.request, .added([row(sequence, state, task)]), one: true)
+    }
+
+    /// Why a task is not added, whatever its UNIQUE key says.
+    mutating func refusal(
+        of request: AddRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> CommandError? {
+        if let refusal = refusal(ofAddingTo: request.queue, now) { return refusal }
+        if let refusal = refusal(of: request.payload) ?? refusal(of: request.options, now) { return refusal }
+        if let refusal = refusal(of: request.unique, now) { return refusal }
+        return try refusal(of: request.after, now, transaction)
     }
 
     mutating func addMany(
@@ -34,6 +49,7 @@ extension Engine {
         if let refusal = refusal(ofAddingTo: request.queue, now) ?? refusal(of: request.options, now) {
             return .refused(refusal)
         }
+        if let refusal = try refusal(of: request.after, now, transaction) { return .refused(refusal) }
         for item in request.items { if let refusal = refusal(of: item.payload) { return .refused(refusal) } }
         if let refusal = try refusal(ofGrowing: request.queue, by: request.items.count, now, transaction) {
             return .refused(refusal)
@@ -44,7 +60,8 @@ extension Engine {
         for item in request.items {
             let type = try typeNumber(item.type, transaction)
             let task = newTask(queue: queue, type: type, options: request.options, now)
-            rows.append(row(try store(task, payload: item.payload, now, transaction), task, now))
+            let (sequence, state) = try store(task, payload: item.payload, after: request.after, now, transaction)
+            rows.append(row(sequence, state, task))
         }
         return remember(request.request, request.full ? .added(rows) : .ids(rows.map(\.sequence)))
     }
@@ -75,8 +92,8 @@ extension Engine {
         return CommandError(.error, "FOR \(span) ends past the latest time, \(Limits.latestTime) ms")
     }
 
-    private func row(_ sequence: UInt64, _ task: TaskRecord, _ now: Timestamp) -> RememberedAnswer.AddedRow {
-        .init(sequence: sequence, state: task.runAt > now ? .scheduled : .pending, created: true, runAt: task.runAt)
+    private func row(_ sequence: UInt64, _ state: TaskState, _ task: TaskRecord) -> RememberedAnswer.AddedRow {
+        .init(sequence: sequence, state: state, created: true, runAt: task.runAt)
     }
 
     private func refusal(of payload: Bytes) -> CommandError? {
@@ -115,9 +132,11 @@ extension Engine {
     }
 
     /// The way of a task into the store: its record, its place in the waiting index, its timers, its queue's counters.
+    /// - Returns: its sequence, and the state it is in.
     private mutating func store(
-        _ task: TaskRecord, payload: Bytes, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) -> UInt64 {
+        _ task: TaskRecord, payload: Bytes, after: Dependencies?, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> (UInt64, TaskState) {
         let sequence = max(UInt64(now) << 16, broker.lastSequence + 1)
         broker.lastSequence = sequence
         var task = task
@@ -130,6 +149,7 @@ extension Engine {
         if record.hasBody { try storeBody(payload, .payload, of: sequence, transaction) }
         _ = try takeUniqueKey(of: sequence, record, in: record.queue, now, transaction)
         try setTimer(record.expiresAt, .timeToLive, sequence, record.queue, transaction)
+        if let after, let state = try park(sequence, record, after, now, transaction) { return (sequence, state) }
         let isLater = record.runAt > now
         change(record.queue) {
             $0.totalAdded += 1
@@ -138,7 +158,7 @@ extension Engine {
         let range = WaitingRange(priority: record.priority, lane: .fresh)
         let key = WaitingKey(queue: record.queue, range: range, due: record.runAt, sequence: sequence)
         try enterWaiting(key, hasState: false, isLater: isLater, transaction)
-        return sequence
+        return (sequence, isLater ? .scheduled : .pending)
     }
 
     /// Puts a task into the waiting index; if it is due later, a timer will move the counters then.

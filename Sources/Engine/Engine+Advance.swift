@@ -70,6 +70,7 @@ extension Engine {
         case .retention: try removeEnded(timer.sequence, transaction)
         case .unique: try freeUniqueKey(timer.hash, in: timer.queue, of: timer.sequence, transaction)
         case .resume: try endPause(timer.queue, at: timer.at, transaction)
+        case .dependents: try tellMoreDependents(timer, transaction)
         case .surplus: try removeSurplus(timer.queue, limit: 1, timer.at, transaction)
         }
     }

@@ -24,6 +24,10 @@ extension Engine {
     ) throws(StorageError) {
         try transaction.delete(Tables.waiting, key.bytes)
         var was = TaskState.pending
+        if key.range.lane == .parked {
+            was = .blocked
+            try forgetDependencies(of: key.sequence, transaction)
+        }
         if flags & WaitingKey.Flag.timer != 0 {
             let timer = TimerKey(at: key.due, kind: .due, sequence: key.sequence, queue: key.queue)
             if try transaction.delete(Tables.timers, timer.bytes) { was = .scheduled }

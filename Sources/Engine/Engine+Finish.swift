@@ -46,6 +46,9 @@ extension Engine {
             }
         }
         if let refusal = refusal(ofResult: request.result) { return .refused(refusal) }
+        if !request.children.isEmpty, let refusal = try addChildren(of: request, now, transaction) {
+            return .refused(refusal)
+        }
         if let refusal = try complete(request.id, request.token, request.result, now, transaction) {
             return .refused(refusal)
         }

@@ -8,7 +8,7 @@ extension Engine {
         of view: TaskView, _ task: TaskRecord, _ sequence: UInt64, _ now: Timestamp,
         _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> [HistoryEntry] {
-        var story = Story(task)
+        var story = Story(task, wasBlocked: view.state == .blocked)
         try transaction.scanRecords(Tables.history, from: taskKey(sequence), prefix: taskKey(sequence)) { _, record in
             story.add(HistoryRow(from: &record))
             return true
@@ -28,13 +28,16 @@ private struct Story {
     /// The hand-out that was told last.
     private var startedToken: Int64 = 0
 
-    init(_ task: TaskRecord) {
+    init(_ task: TaskRecord, wasBlocked: Bool) {
         let isLater = task.runAt > task.created
-        dueAt = isLater ? task.runAt : nil
-        entries = [Self.entry(task.created, nil, isLater ? .scheduled : .pending, 0, "add")]
+        dueAt = isLater && !wasBlocked ? task.runAt : nil
+        let first: TaskState = wasBlocked ? .blocked : isLater ? .scheduled : .pending
+        entries = [Self.entry(task.created, nil, first, 0, "add")]
     }
 
     mutating func add(_ row: HistoryRow) {
+        // The first row of a task that was added BLOCKED leaves that state.
+        if entries.count == 1, row.from == .blocked { (entries[0].to, dueAt) = (.blocked, nil) }
         if row.startedAt > 0 {
             start(row.startedAt, row.token, row.attempt, row.worker)
         } else if let dueAt, dueAt <= row.at {

@@ -44,7 +44,8 @@ extension Engine {
         }
         if state.state != .dead, state.keep == 0 {
             change(state.queue) { $0.count(state.state, -1) }
-            return try remove(sequence, state, transaction)
+            try remove(sequence, state, transaction)
+            return try tellDependents(of: sequence, state.state, at: now, transaction)
         }
         var state = state
         state.endedAt = now
@@ -57,6 +58,7 @@ extension Engine {
         if ended.state == .dead { try countKind(of: ended, 1, at: now, transaction) }
         try setTimer(ended.keepUntil, .retention, sequence, ended.queue, transaction)
         tellWatchers(of: sequence)
+        try tellDependents(of: sequence, ended.state, at: now, transaction)
         try removeSurplus(ended.queue, limit: 1, now, transaction)
     }
 

@@ -109,6 +109,9 @@ extension Engine {
                 if request.state != .failed || range.lane == .retry { sources.append(.waiting(queue.id, range)) }
             }
         }
+        if states.contains(.blocked), queue[.blocked] > 0 {
+            for priority in 1...10 { sources.append(.waiting(queue.id, .init(priority: priority, lane: .parked))) }
+        }
         for state in states where state.isEnded && queue[state] > 0 { sources.append(.ended(queue.id, state)) }
         return sources
     }
@@ -173,7 +176,7 @@ extension Engine {
 
     /// Only the part of a waiting range that is in the states asked for is walked.
     private func listWalk(for source: ListSource, _ page: ListPage, _ now: Timestamp) -> ListWalk {
-        guard case .waiting = source else { return ListWalk(isReversed: false) }
+        guard case .waiting(_, let range) = source, range.lane != .parked else { return ListWalk(isReversed: false) }
         var request = page.request
         request.order = .run
         request.isReversed = false

@@ -136,7 +136,7 @@ extension Engine {
         case .nowhere, .active: return false
         case .ended:
             if let id { try removeEnded(id.sequence, transaction) }
-        case .waiting(let key, let flags, _): try removeWaiting(key, flags, transaction)
+        case .waiting(let key, let flags, _): try removeWaiting(key, flags, now, transaction)
         }
         return true
     }

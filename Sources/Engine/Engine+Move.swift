@@ -16,6 +16,8 @@ extension Engine {
         case .nowhere(let refusal): return .refused(refusal)
         case .ended(let state): return .refused(Self.badState(request.id, state, advice))
         case .active: return .refused(Self.badState(request.id, .active, advice))
+        case .waiting(let key, _, _) where key.range.lane == .parked:
+            return .refused(Self.badState(request.id, .blocked, advice))
         case .waiting(let key, let flags, let task):
             var task = task
             if let refusal = try changeQueue(of: key.sequence, &task, to: request.queue, now, transaction) {

@@ -74,7 +74,8 @@ extension Engine {
         let state = record ?? StateRecord(of: task)
         let isWaiting = phase == nil && !state.state.isEnded
         let shown: TaskState =
-            phase == .active ? .active : isWaiting ? (state.runAt > now ? .scheduled : .pending) : state.state
+            phase == .active
+            ? .active : isWaiting && state.state != .blocked ? (state.runAt > now ? .scheduled : .pending) : state.state
         let left = shown.isEnded ? 0 : state.retries - state.attempt + (shown == .active ? 1 : 0)
         let isActive = shown == .active
         return TaskView(

@@ -139,6 +139,10 @@ extension Engine {
             state = try transaction.take(Tables.states, stateKey) { StateRecord(from: &$0) } ?? state
         }
         state.state = .pending
+        if key.range.lane == .parked {
+            state.state = .blocked
+            try forgetDependencies(of: key.sequence, transaction)
+        }
         if flags & WaitingKey.Flag.timer != 0 {
             let timer = TimerKey(at: key.due, kind: .due, sequence: key.sequence, queue: key.queue)
             if try transaction.delete(Tables.timers, timer.bytes) { state.state = .scheduled }

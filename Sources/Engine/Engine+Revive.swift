@@ -28,6 +28,7 @@ extension Engine {
         let phase = try state(sequence, .ended, transaction) == nil ? Phase.waiting : .ended
         if phase == .waiting {
             let place = try waitingPlace(of: sequence, task, transaction)
+            if place?.key.range.lane == .parked { return notRetried(sequence, .blocked) }
             guard place.map({ $0.key.due > now }) ?? false else { return notRetried(sequence, .pending) }
         }
         if let holder = try takeUniqueKey(of: sequence, task, in: task.queue, now, transaction) {

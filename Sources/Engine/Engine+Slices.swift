@@ -140,12 +140,15 @@ extension Engine {
             return try matches(sequence, .active, operation, transaction)
         case .pending, .scheduled:
             let key = WaitingKey(bytes)
+            guard key.range.lane != .parked else { return false }
             let isPending = operation.filter.state == .pending
             guard isPending ? key.due <= operation.started : key.due > now else { return false }
             if let target = operation.target, key.isAt(target) { return false }
             let hasState = flags & WaitingKey.Flag.state != 0
             return try matches(sequence, hasState ? .waiting : nil, operation, transaction)
-        case .blocked: return false
+        case .blocked:
+            guard WaitingKey(bytes).range.lane == .parked else { return false }
+            return try matches(sequence, .waiting, operation, transaction)
         case .completed, .dead, .cancelled, .expired:
             guard let key = EndedKey(bytes), key.at <= operation.started else { return false }
             return try matches(sequence, .ended, operation, transaction)
@@ -193,7 +196,7 @@ extension Engine {
                 if operation.filter.state.isEnded {
                     try removeEnded(sequence, transaction)
                 } else {
-                    try removeWaiting(WaitingKey(entry.key), entry.flags, transaction)
+                    try removeWaiting(WaitingKey(entry.key), entry.flags, now, transaction)
                 }
             }
             return true
@@ -227,7 +230,7 @@ extension Engine {
 
     /// Everything about a waiting task goes; if it cannot be read, it is put aside.
     mutating func removeWaiting(
-        _ key: WaitingKey, _ flags: UInt8, _ transaction: borrowing Transaction<Writing>
+        _ key: WaitingKey, _ flags: UInt8, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         let candidate = Candidate(key, flags)
         guard let (task, _) = try readable(candidate, transaction) else { return }
@@ -237,6 +240,7 @@ extension Engine {
             let timer = TimerKey(at: expiresAt, kind: .timeToLive, sequence: key.sequence, queue: key.queue)
             try transaction.delete(Tables.timers, timer.bytes)
         }
+        try tellDependents(of: key.sequence, .cancelled, at: now, transaction)
         try remove(key.sequence, state, transaction)
     }
 }

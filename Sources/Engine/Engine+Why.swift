@@ -14,6 +14,8 @@ public enum WaitReason: String, CaseIterable, Sendable {
     case paused
     /// As many of its queue are in hand as may be.
     case concurrency
+    /// A task it was added AFTER has not completed.
+    case after
     /// Others of its queue come first.
     case behind
     /// It is the next of its queue: nobody takes it.
@@ -41,7 +43,8 @@ extension Engine {
         case .active: return .why(Self.whyRunning(task))
         case .scheduled: return .why(Self.whyScheduled(task))
         case .completed, .dead, .cancelled, .expired: return .why(Self.whyEnded(task))
-        case .pending, .blocked: return .why(try whyPending(task, number, now, transaction))
+        case .pending: return .why(try whyPending(task, number, now, transaction))
+        case .blocked: return .why(try whyBlocked(task, now, transaction))
         }
     }
 
@@ -90,6 +93,25 @@ extension Engine {
             return view(.noWorker, "it is the next of queue '\(name)': a TASK.RESERVE of the queue gets it")
         }
         return view(.behind, "\(broker.id(head)) is the next of queue '\(name)' to be handed out")
+    }
+
+    private func whyBlocked(
+        _ task: TaskView, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> WaitView {
+        let open = try dependencies(of: task.id.sequence, transaction)?.open ?? []
+        var detail = "it waits for nothing that is known; TASK.CANCEL \(task.id) gives it up"
+        if let first = open.first {
+            let (state, _) = try whereabouts(of: first, now, transaction)
+            let others = open.count > 1 ? " and \(open.count - 1) more" : ""
+            let id = broker.id(first)
+            switch state {
+            case nil: detail = "\(id) is gone and completes no more; TASK.CANCEL \(task.id) gives this one up"
+            case .dead?, .cancelled?, .expired?:
+                detail = "\(id)\(others) must complete and is \(state?.name ?? ""); TASK.RETRY \(id) lets it run again"
+            default: detail = "\(id)\(others) must complete and is \(state?.name ?? "")"
+            }
+        }
+        return WaitView(state: task.state, reason: .after, until: nil, detail: detail)
     }
 
     /// The task that a queue would hand out now.

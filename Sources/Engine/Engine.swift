@@ -25,6 +25,8 @@ public struct Engine {
     var drains = Drains()
     var workers = Workers()
     var crons = Crons()
+    /// How deep ends of tasks that end others are nested.
+    var endDepth = 0
     let zones: ZoneTable
     var nonces = Nonces()
     var limits = LimitTable()

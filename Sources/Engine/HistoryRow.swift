@@ -13,6 +13,8 @@ enum MoveReason: UInt8 {
     case retry = 8
     /// Of a task that was retried after it had completed.
     case acknowledge = 9
+    /// What it was parked for is no more.
+    case unblock = 10
 
     var name: String {
         switch self {
@@ -25,6 +27,7 @@ enum MoveReason: UInt8 {
         case .move: "move"
         case .retry: "retry"
         case .acknowledge: "ack"
+        case .unblock: "unblock"
         }
     }
 

@@ -7,6 +7,8 @@ enum Lane: UInt8 {
     case fresh = 0
     /// At least one attempt failed.
     case retry = 1
+    /// BLOCKED: a condition of its own is not met, so it stands in no line; of no use to hand-outs.
+    case parked = 2
 }
 
 /// One of the 2 × 10 ranges of a queue's waiting index: a priority and a lane.
@@ -18,10 +20,12 @@ struct WaitingRange: Hashable {
 
     init(index: Int) { self.index = index }
 
-    init(priority: Int, lane: Lane) { index = (10 - priority) * 2 + Int(lane.rawValue) }
+    init(priority: Int, lane: Lane) {
+        index = lane == .parked ? Self.count + 10 - priority : (10 - priority) * 2 + Int(lane.rawValue)
+    }
 
-    var priority: Int { 10 - index / 2 }
-    var lane: Lane { index % 2 == 0 ? .fresh : .retry }
+    var priority: Int { lane == .parked ? 10 + Self.count - index : 10 - index / 2 }
+    var lane: Lane { index >= Self.count ? .parked : index % 2 == 0 ? .fresh : .retry }
 }
 
 /// The place of a waiting task: the highest priority first, then group, lane, due time, id.
@@ -69,8 +73,8 @@ struct WaitingKey {
         queue = reader.next()
         let inverse: UInt8 = reader.next()
         _ = reader.next(UInt32.self)
-        let lane: UInt8 = reader.next()
-        range = WaitingRange(index: Int(inverse) * 2 + Int(lane & 1))
+        let lane = Lane(rawValue: reader.next()) ?? .fresh
+        range = WaitingRange(priority: 10 - Int(inverse), lane: lane)
         due = reader.nextSigned()
         sequence = reader.next()
     }
@@ -93,13 +97,16 @@ struct TimerKey {
         case resume = 5
         /// An ended task past KEEPMAX or DLQMAX goes.
         case surplus = 6
+        /// More tasks wait for the end of this one than are told at once; the hash is the one that was told last, the
+        /// queue the state in which it ended.
+        case dependents = 7
     }
 
     var at: Timestamp
     var kind: Kind
     var sequence: UInt64
     var queue: UInt32
-    /// Of the UNIQUE key; the task's record may be gone by then.
+    /// Of the UNIQUE key (the task's record may be gone by then), or a task that waits for this one.
     var hash: UInt64 = 0
 
     var bytes: KeyBytes {
@@ -108,7 +115,7 @@ struct TimerKey {
         key.append(kind.rawValue)
         key.append(sequence)
         key.append(queue)
-        if kind == .unique { key.append(hash) }
+        if kind == .unique || kind == .dependents { key.append(hash) }
         return key
     }
 
@@ -127,7 +134,7 @@ struct TimerKey {
         self.kind = kind
         sequence = reader.next()
         queue = reader.next()
-        if kind == .unique { hash = reader.next() }
+        if kind == .unique || kind == .dependents { hash = reader.next() }
     }
 }
 

@@ -46,7 +46,7 @@ struct ListPage {
         }
         switch request.order {
         case .added: break
-        case .run: guard view.state == .pending || view.state == .scheduled else { return }
+        case .run: guard view.state != .active, !view.state.isEnded else { return }
         case .ended: guard view.state.isEnded else { return }
         }
         views.append(view)

@@ -77,6 +77,8 @@ public struct AddRequest: Sendable {
     public var request: RequestNonce?
     /// Answer with `.added` instead of `.id`.
     public var full: Bool
+    /// What it waits for.
+    public var after: Dependencies?
 
     public init(
         queue: Bytes, type: Bytes, payload: Bytes, options: TaskOptions = .init(), request: RequestNonce? = nil,
@@ -108,6 +110,8 @@ public struct AddManyRequest: Sendable {
     public var request: RequestNonce?
     /// Answer with `.addedMany` instead of `.ids`.
     public var full: Bool
+    /// What all of them wait for.
+    public var after: Dependencies?
 
     public init(
         queue: Bytes, items: [Item], options: TaskOptions = .init(), request: RequestNonce? = nil, full: Bool = false
@@ -172,6 +176,8 @@ public struct AcknowledgeRequest: Sendable {
     public var id: TaskID?
     public var token: Int64
     public var result: Bytes?
+    /// Added in the same transaction; when one is refused, so is the acknowledgement.
+    public var children: [AddRequest] = []
     public var request: RequestNonce?
     /// Reserve again after the acknowledgement, as this says (its own `request` is ignored).
     public var next: ReserveRequest?

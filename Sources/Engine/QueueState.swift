@@ -37,7 +37,10 @@ struct QueueState {
 
     mutating func count(_ state: TaskState, _ change: Int64) { counts[Int(state.rawValue)] += change }
 
-    mutating func countWaiting(_ range: WaitingRange, _ change: Int64) { waiting[range.index] += change }
+    /// The parked ones are counted by their state alone.
+    mutating func countWaiting(_ range: WaitingRange, _ change: Int64) {
+        if range.lane != .parked { waiting[range.index] += change }
+    }
 
     /// Tasks in the retry lane, due or not.
     var retryDepth: Int64 {

@@ -60,7 +60,7 @@ struct StateRecord {
         hasUnique = task.unique != nil
     }
 
-    var lane: Lane { attempt > 0 ? .retry : .fresh }
+    var lane: Lane { state == .blocked ? .parked : attempt > 0 ? .retry : .fresh }
 
     private enum Bit {
         static let endedAt: UInt16 = 1

@@ -43,9 +43,13 @@ enum Tables {
     static let limits = Table(index: 17, name: "limits")
     /// Slots of limits that are held. Key: limit, number.
     static let permits = Table(index: 18, name: "permits")
+    /// What a parked task waits for. Key: sequence.
+    static let dependencies = Table(index: 19, name: "dependencies")
+    /// Who waits for the end of a task. Key: its sequence, the other's sequence.
+    static let dependents = Table(index: 20, name: "dependents")
 
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
-        workers, logs, kinds, operations, crons, limits, permits,
+        workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents,
     ]
 }

@@ -25,7 +25,7 @@ struct PlantedStore: Sendable {
     static let tables = [
         "tasks", "states", "waiting", "timers", "ended", "bodies", "history", "queues", "names", "requests",
         "quarantine", "unique", "workers", "logs", "kinds",
-        "operations",
+        "operations", "crons", "limits", "permits", "dependencies", "dependents",
     ].enumerated().map { Table(index: $0.offset, name: $0.element) }
 
     static func table(_ name: String) -> Table { tables.first { $0.name == name } ?? tables[0] }
@@ -56,6 +56,9 @@ struct PlantedStore: Sendable {
         request.unique = UniqueKey(Bytes("key".utf8))
         guard case .id(let id) = try fixture.run(.add(request))[0] else { throw StoreFixture.Unexpected() }
         unique = id.sequence
+        request.unique = nil
+        request.after = Dependencies([id])
+        try fixture.run(.add(request))
     }
 
     static func key(_ sequence: UInt64) -> KeyBytes {
@@ -238,6 +241,17 @@ extension Plant {
             let all = KeyBytes()
             guard let key = try transaction.first(Store.table("unique"), from: all, prefix: all)?.key else { return }
             try transaction.delete(Store.table("unique"), key)
+        },
+        Plant(.dependencyMissing, "nobody is to tell") { (transaction, store) throws(StorageError) in
+            let all = KeyBytes()
+            let first = try transaction.first(Store.table("dependents"), from: all, prefix: all)
+            guard let key = first?.key else { return }
+            try transaction.delete(Store.table("dependents"), key)
+        },
+        Plant(.dependencyDangling, "of a task that is not parked") { (transaction, store) throws(StorageError) in
+            var key = Store.key(store.unique)
+            key.append(store.pending)
+            try transaction.put(Store.table("dependents"), key, flags: 0)
         },
     ]
 

@@ -45,13 +45,13 @@ struct Generator {
         if hasCrons, random.chance(10) { return cron(now) }
         if random.chance(14) { return manage(model, now) }
         if random.chance(8) { return limit(model) }
-        let crowded = model.tasks.values.count(where: \.isWaiting) > 60
+        let crowded = model.tasks.values.count(where: \.hasPlace) > 60
         if random.chance(14) { return watching(model) }
         switch Int.random(in: 0..<100, using: &random) {
-        case 0..<22: return crowded ? .reserve(reserve()) : .add(add(now))
-        case 22..<24: return crowded ? .reserve(reserve()) : .addMany(addMany(now))
+        case 0..<22: return crowded ? .reserve(reserve()) : .add(add(model, now))
+        case 22..<24: return crowded ? .reserve(reserve()) : .addMany(addMany(model, now))
         case 24..<43: return .reserve(reserve())
-        case 43..<52: return .acknowledge(acknowledge(model))
+        case 43..<52: return .acknowledge(acknowledge(model, now))
         case 52..<55: return .acknowledgeMany(acknowledgeMany(model))
         case 55..<67: return .fail(fail(model))
         case 67..<72: return .release(release(model))
@@ -85,11 +85,28 @@ struct Generator {
 
 /// What producers send.
 extension Generator {
-    private mutating func add(_ now: Timestamp) -> AddRequest {
+    private mutating func after(_ model: Model) -> Dependencies {
+        let ids = (0..<Int.random(in: 1...3, using: &random)).map { _ in
+            random.chance(95) ? model.tasks.keys.sorted().randomElement(using: &random) : anyID(model)
+        }
+        return Dependencies(ids, onDead: random.pick([.wait, .wait, .cancel, .run]))
+    }
+
+    private mutating func children(_ model: Model, _ now: Timestamp) -> [AddRequest] {
+        guard random.chance(20), model.tasks.values.count(where: \.hasPlace) < 60 else { return [] }
+        return (0..<Int.random(in: 1...3, using: &random)).map { _ in
+            var child = add(model, now)
+            (child.request, child.full) = (nil, false)
+            return child
+        }
+    }
+
+    private mutating func add(_ model: Model, _ now: Timestamp) -> AddRequest {
         let queue = random.pick(Self.queues)
         var add = AddRequest(
             queue: queue, type: random.pick(Self.names), payload: bytes(), options: options(now, queue),
             request: nonce(), full: random.chance(50))
+        if random.chance(15) { add.after = after(model) }
         guard random.chance(35) else { return add }
         add.unique = UniqueKey(
             random.pick(Self.keys), span: random.pick([nil, nil, 5, 100, 5_000]),
@@ -98,14 +115,16 @@ extension Generator {
         return add
     }
 
-    private mutating func addMany(_ now: Timestamp) -> AddManyRequest {
+    private mutating func addMany(_ model: Model, _ now: Timestamp) -> AddManyRequest {
         let items = (0..<Int.random(in: 1...4, using: &random)).map { _ in
             AddManyRequest.Item(type: random.pick(Self.names), payload: bytes())
         }
         let queue = random.pick(Self.queues)
-        return AddManyRequest(
+        var add = AddManyRequest(
             queue: queue, items: items, options: options(now, queue), request: nonce(),
             full: random.chance(50))
+        if random.chance(15) { add.after = after(model) }
+        return add
     }
 
     mutating func options(_ now: Timestamp, _ queue: Bytes) -> TaskOptions {
@@ -154,11 +173,13 @@ extension Generator {
         return reserve
     }
 
-    private mutating func acknowledge(_ model: Model) -> AcknowledgeRequest {
+    private mutating func acknowledge(_ model: Model, _ now: Timestamp) -> AcknowledgeRequest {
         let target = target(model)
-        return AcknowledgeRequest(
+        var acknowledge = AcknowledgeRequest(
             id: target.id, token: target.token, result: random.chance(40) ? bytes() : nil, request: nonce(),
             next: random.chance(30) ? reserve() : nil)
+        acknowledge.children = children(model, now)
+        return acknowledge
     }
 
     private mutating func acknowledgeMany(_ model: Model) -> AcknowledgeManyRequest {

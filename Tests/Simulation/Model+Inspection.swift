@@ -41,7 +41,7 @@ extension ModelTask {
     /// Further attempts that may still start.
     private var retriesLeft: Int64 {
         switch state {
-        case .scheduled, .pending: retries - attempt
+        case .scheduled, .pending, .blocked: retries - attempt
         case .active: retries - attempt + 1
         default: 0
         }

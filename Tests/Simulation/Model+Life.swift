@@ -10,7 +10,7 @@ extension Model {
         settledTo = now
         settleLimits(now)
         holds = holds.filter { $0.value.until.map { $0 > now } ?? true }
-        if keepsFew { return settleInOrder(now) }
+        if keepsFew || hasParked { return settleInOrder(now) }
         for id in tasks.keys {
             while let next = tasks[id]?.nextInstant, next <= now { happen(id, at: next) }
         }
@@ -32,7 +32,7 @@ extension Model {
     private mutating func happen(_ id: TaskID, at time: Timestamp) {
         guard let task = tasks[id] else { return }
         switch task.state {
-        case .scheduled where task.runAt > time, .pending: end(id, .expired, "ttl", time)
+        case .scheduled where task.runAt > time, .pending, .blocked: end(id, .expired, "ttl", time)
         case .scheduled: move(id, .pending, "due", time)
         case .active where task.timesOut: fail(id, .timedOut, time)
         case .active: fail(id, .leaseExpired, time)
@@ -60,6 +60,7 @@ extension Model {
         freeKey(of: id) { $0.until != .expire }
         tellWatches(of: id)
         if to != .dead, tasks[id]?.keep == 0 { remove(id) }
+        tellDependents(of: id, to, time)
         removeSurplus()
     }
 

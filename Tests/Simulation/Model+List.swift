@@ -28,7 +28,7 @@ extension ListRequest {
         let byTime =
             switch order {
             case .added: true
-            case .run: task.isWaiting
+            case .run: task.hasPlace
             case .ended: task.state.isEnded
             }
         let byState =

@@ -14,7 +14,7 @@ extension Model {
             tasks[id]?.cancel = true
             return .state(.active)
         }
-        guard task.isWaiting else { return .refused(.badState) }
+        guard task.hasPlace else { return .refused(.badState) }
         end(id, .cancelled, "cancel", now, report)
         return .state(.cancelled)
     }
@@ -40,10 +40,10 @@ extension Model {
         return .state(state)
     }
 
-    mutating func delete(_ request: DeleteRequest) -> Outcome {
+    mutating func delete(_ request: DeleteRequest, _ now: Timestamp) -> Outcome {
         let ids = Set(request.ids.compactMap { $0 }).filter { tasks[$0] != nil }
         guard !ids.contains(where: { tasks[$0]?.state == .active }) else { return .refused(.badState) }
-        for id in ids { remove(id) }
+        for id in ids.sorted() { delete(id, now) }
         return .count(Int64(ids.count))
     }
 }

@@ -54,7 +54,8 @@ struct Place: Comparable {
 
     init(_ task: ModelTask) {
         id = task.id
-        let waiting = [Int64(10 - task.priority), task.isRetry ? 1 : 0, task.runAt]
+        let lane: Int64 = task.state == .blocked ? 2 : task.isRetry ? 1 : 0
+        let waiting = [Int64(10 - task.priority), lane, task.runAt]
         numbers = task.state == .active ? [] : task.state.isEnded ? [task.endedAt ?? 0] : waiting
     }
 
@@ -170,7 +171,7 @@ extension Model {
             if case .state = relocate(move, now) { return true }
             return false
         case .purge, .delete, .remove, .count:
-            remove(id)
+            delete(id, now)
             return true
         }
     }
@@ -182,7 +183,7 @@ extension Model {
         let (queue, place) = (operation.queue, operation.place)
         // Those in hand are not kept by queue.
         var line = tasks.values.filter { $0.queue == queue || filter.state == .active }
-            .filter { filter.state.isEnded || filter.state == .active ? $0.state == filter.state : $0.isWaiting }
+            .filter { filter.state.isEnded || filter.state == .active ? $0.state == filter.state : $0.hasPlace }
         if let place { line.removeAll { Place($0) <= place } }
         line.sort { Place($0) < Place($1) }
         var found: [TaskID] = []
@@ -207,9 +208,9 @@ extension Model {
         if let target = operation.target, task.isAt(target) { return false }
         switch filter.state {
         case .active: return task.queue == operation.queue
-        case .pending: return task.runAt <= operation.started
-        case .scheduled: return task.runAt > now
-        case .blocked: return false
+        case .pending: return task.isWaiting && task.runAt <= operation.started
+        case .scheduled: return task.isWaiting && task.runAt > now
+        case .blocked: return task.state == .blocked
         default: return (task.endedAt ?? 0) <= operation.started
         }
     }

@@ -5,6 +5,7 @@ internal import MartletProtocol
 extension Model {
     mutating func add(_ request: AddRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
         if let refusal = isClosed(request.queue, now) { return refusal }
+        if !knows(request.after) { return .refused(.noTask) }
         if !hasHolder(request), let refusal = refusal(ofAdding: 1, to: request.queue, now) { return refusal }
         if let outcome = conflict(request, now) { return outcome }
         guard let id = Self.newIDs(answer).first else { return request.full ? .addedMany([]) : .ids([]) }
@@ -14,11 +15,13 @@ extension Model {
 
     mutating func addMany(_ request: AddManyRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
         if let refusal = isClosed(request.queue, now) { return refusal }
+        if !knows(request.after) { return .refused(.noTask) }
         if let refusal = refusal(ofAdding: request.items.count, to: request.queue, now) { return refusal }
         var tasks: [ModelTask] = []
         for (item, id) in zip(request.items, Self.newIDs(answer)) {
-            let add = AddRequest(
+            var add = AddRequest(
                 queue: request.queue, type: item.type, payload: item.payload, options: request.options)
+            add.after = request.after
             tasks.append(insert(add, id, now))
         }
         if tasks.count != request.items.count {
@@ -36,7 +39,7 @@ extension Model {
         tasks[id] = task
         takeKey(of: id, now)
         totals[request.queue, default: Totals()].added += 1
-        return task
+        return request.after.map { park(task, $0, now) } ?? task
     }
 
     /// The ids the broker chose; empty: it refused.

@@ -31,6 +31,7 @@ extension Model {
             return reserve(next, nonce, now, answer)
         }
         if !isKnown(request.request, now) {
+            if let refusal = addChildren(of: request, now) { return refusal }
             if let code = complete(request.id, request.token, result: request.result, now) { return .refused(code) }
             remember(request.request, .ok, now)
         }

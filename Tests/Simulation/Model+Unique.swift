@@ -29,7 +29,7 @@ extension Model {
             let task = tasks[holder]
             return .added(Added(id: holder, state: task?.state, created: false, runAt: task?.runAt))
         case .replace:
-            guard tasks[holder]?.isWaiting == true else { return .refused(.duplicate) }
+            guard tasks[holder]?.hasPlace == true else { return .refused(.duplicate) }
             holds[name] = nil
             let report = Report(reason: "cancel", message: Report.ownWords, next: .dead)
             end(holder, .cancelled, "cancel", now, report)

@@ -10,7 +10,8 @@ extension Model {
         case .scheduled:
             let failed = task.isRetry && task.lastError != nil
             return task.waits(failed ? .backoff : .scheduled, until: task.runAt)
-        case .pending, .blocked: return whyPending(task, now)
+        case .pending: return whyPending(task, now)
+        case .blocked: return task.waits(.after, until: nil)
         case .completed, .dead, .cancelled, .expired: return task.waits(.ended, until: task.keepUntil)
         }
     }

@@ -39,6 +39,8 @@ struct Model {
     var crons: [Bytes: ModelCron] = [:]
     var cronNames: [Bytes] = []
     var newestID: TaskID?
+    /// The ids of tasks that the engine added without telling.
+    var offered: [TaskID] = []
     var newestToken: Int64 = 0
     var newestOperation: UInt64 = 0
     /// Everything due by then has happened.
@@ -79,7 +81,7 @@ extension Model {
         case .touch(let request): return remembering(request.request, now) { $0.touch(request, now) }
         case .cancel(let request): return remembering(request.request, now) { $0.cancel(request, now) }
         case .move(let request): return remembering(request.request, now) { $0.relocate(request, now) }
-        case .delete(let request): return remembering(request.request, now) { $0.delete(request) }
+        case .delete(let request): return remembering(request.request, now) { $0.delete(request, now) }
         case .get(let request): return view(request)
         case .list(let request): return list(request)
         case .result(let id): return result(id)

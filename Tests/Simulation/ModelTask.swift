@@ -40,6 +40,9 @@ struct ModelTask {
     var note: Bytes?
     /// Somebody wants it cancelled while it is in hand.
     var cancel = false
+    /// What it waits for, while it is parked.
+    var open: Set<TaskID> = []
+    var onDead = Dependencies.OnDead.wait
     var history: [Move] = []
     var log: [Line] = []
     /// What the ACK or FAIL that ended an attempt was answered, by the attempt's token.
@@ -87,6 +90,9 @@ extension ModelTask {
     /// Waits for a worker, now or later.
     var isWaiting: Bool { state == .scheduled || state == .pending }
 
+    /// It has a place among those that are not in hand, be it parked.
+    var hasPlace: Bool { isWaiting || state == .blocked }
+
     /// A task that was handed out before waits in the retry lane.
     var isRetry: Bool { attempt > 0 }
 
@@ -113,7 +119,7 @@ extension ModelTask {
     var nextInstant: Timestamp? {
         switch state {
         case .scheduled: min(runAt, expiresAt ?? runAt)
-        case .pending: expiresAt
+        case .pending, .blocked: expiresAt
         case .active: deadline
         default: keepUntil
         }
@@ -130,7 +136,7 @@ extension ModelTask {
         switch state {
         case .active: 0
         case .scheduled: runAt <= expiresAt ?? .max ? 1 : 2
-        case .pending: 2
+        case .pending, .blocked: 2
         default: 3
         }
     }

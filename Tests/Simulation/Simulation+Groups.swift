@@ -29,6 +29,7 @@ extension Simulation {
                 self.note("\(readable(operation))")
                 let answer = try engine.apply(operation, now: self.now, in: transaction)
                 try self.observeCrons(engine, answer, transaction)
+                try self.observeChildren(of: operation, engine, transaction)
                 let expected = self.model.apply(operation, now: self.now, answer: answer)
                 self.compare(expected, Outcome(answer))
             }
@@ -49,7 +50,7 @@ extension Simulation {
                 // Blocked callers are served from what the bookkeeping brought to light: with them it is not behind.
                 // And where KEEPMAX counts, what was late would be counted late.
                 if !self.model.calls.isEmpty || !self.model.watches.isEmpty || !self.model.drains.isEmpty
-                    || self.model.keepsFew
+                    || self.model.keepsFew || self.model.hasParked
                 {
                     _ = try engine.advance(to: self.now, limit: 10_000, in: transaction)
                     try self.observeCrons(engine, .ok, transaction)
@@ -66,6 +67,15 @@ extension Simulation {
         }
         faults.failAt = nil
         if known.count > 200 { known.removeAll { model.tasks[$0] == nil } }
+    }
+
+    /// The model learns which ids an ACK gave to what it added.
+    private func observeChildren(
+        of operation: MartletEngine.Operation, _ engine: borrowing Engine, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard case .acknowledge(let request) = operation, !request.children.isEmpty else { return }
+        let newest = model.newestID.map { $0.sequence + 1 } ?? 0
+        model.offered = try engine.taskIDs(from: newest, limit: request.children.count, in: transaction).ids
     }
 
     /// The model learns which crons ran.

@@ -1,3 +1,4 @@
+import MartletEngine
 import MartletProtocol
 
 /// TAGS, META and UNIQUE, whose keyword has just been passed.
@@ -28,6 +29,26 @@ extension ArgumentCursor {
             }
         }
         return fields
+    }
+
+    /// `n id … [ONDEAD WAIT|CANCEL|RUN]`
+    mutating func dependencies() throws(CommandError) -> Dependencies {
+        try once(OptionNumber.dependencies)
+        let count = try count("AFTER", in: Limits.dependencies)
+        var dependencies = Dependencies([])
+        for _ in 0..<count { dependencies.ids.append(try taskID()) }
+        guard skip(.onDead) else { return dependencies }
+        if skip(.wait) {
+            dependencies.onDead = .wait
+        } else if skip(.cancel) {
+            dependencies.onDead = .cancel
+        } else if skip(.run) {
+            dependencies.onDead = .run
+        } else {
+            _ = option()
+            throw syntaxError()
+        }
+        return dependencies
     }
 
     /// `key [FOR ms] [UNTIL START|DONE|EXPIRE] [ON SKIP|REPLACE|ERROR]`, the three in any order.

@@ -72,6 +72,11 @@ extension Keyword {
     static let most = Keyword("MAX")
     static let rate = Keyword("RATE")
     static let dryRun = Keyword("DRYRUN")
+    static let after = Keyword("AFTER")
+    static let onDead = Keyword("ONDEAD")
+    static let wait = Keyword("WAIT")
+    static let cancel = Keyword("CANCEL")
+    static let add = Keyword("ADD")
     static let spec = Keyword("SPEC")
     static let every = Keyword("EVERY")
     static let zone = Keyword("TZ")
@@ -137,6 +142,7 @@ enum OptionNumber {
     static let most = 49
     static let rate = 50
     static let dryRun = 51
+    static let dependencies = 63
     static let schedule = 52
     static let zone = 53
     static let overlap = 54

@@ -5,12 +5,12 @@ import MartletProtocol
 let taskCommands = [
     Command(
         "TASK.ADD", .atLeast(4), [.write, .denyOutOfMemory, .fast],
-        usage: "queue type payload \(taskOptionsUsage) \(uniqueUsage) [REQ nonce] [FULL]",
+        usage: "queue type payload \(taskOptionsUsage) \(uniqueUsage) \(afterUsage) [REQ nonce] [FULL]",
         summary: "Adds a task to a queue.", group: "task",
         reply: "the id; with FULL a map {id, state, created, run_at}", run: .write(parseAdd)),
     Command(
         "TASK.MADD", .atLeast(6), [.write, .denyOutOfMemory],
-        usage: "queue \(taskOptionsUsage) [REQ nonce] [FULL] TASKS n type payload [type payload ...]",
+        usage: "queue \(taskOptionsUsage) \(afterUsage) [REQ nonce] [FULL] TASKS n type payload [type payload ...]",
         summary: "Adds many tasks with the same options, all or none.", group: "task",
         reply: "an array of ids; with FULL of maps", run: .write(parseAddMany)),
     Command(
@@ -33,6 +33,8 @@ let taskOptionsUsage =
     + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [GROUP key] [TAGS n t ...] "
     + "[META n field value ...]"
 
+private let afterUsage = "[AFTER n id ... [ONDEAD WAIT|CANCEL|RUN]]"
+
 private let uniqueUsage = "[UNIQUE key [FOR ms] [UNTIL START|DONE|EXPIRE] [ON SKIP|REPLACE|ERROR]]"
 
 @Sendable private func parseAdd(
@@ -44,17 +46,24 @@ private let uniqueUsage = "[UNIQUE key [FOR ms] [UNTIL START|DONE|EXPIRE] [ON SK
     while let option = cursor.option() {
         if option == .req {
             nonce = try cursor.nonce(CommandTag.add)
-        } else if option == .unique {
-            (add.unique, add.conflict) = try cursor.unique()
         } else if option == .full {
             try cursor.once(OptionNumber.full)
             add.full = true
         } else {
-            try cursor.taskOption(option, &add.options)
+            try cursor.addOption(option, &add)
         }
     }
     add.request = nonce?.seal(cursor.request)
     return .add(add)
+}
+
+/// A child of an acknowledged task: `k <k arguments of TASK.ADD>`, without REQ and FULL.
+func parseChild(_ cursor: inout ArgumentCursor) throws(CommandError) -> AddRequest {
+    let count = try cursor.count("ADD", in: 3...Int64(Int32.max))
+    var part = cursor.part(count)
+    var add = AddRequest(queue: try part.queue(), type: try part.name("type"), payload: try part.payload("payload"))
+    while let option = part.option() { try part.addOption(option, &add) }
+    return add
 }
 
 @Sendable private func parseAddMany(
@@ -75,6 +84,8 @@ private let uniqueUsage = "[UNIQUE key [FOR ms] [UNTIL START|DONE|EXPIRE] [ON SK
         } else if option == .full {
             try cursor.once(OptionNumber.full)
             add.full = true
+        } else if option == .after {
+            add.after = try cursor.dependencies()
         } else {
             try cursor.taskOption(option, &add.options)
         }
@@ -103,6 +114,17 @@ private let uniqueUsage = "[UNIQUE key [FOR ms] [UNTIL START|DONE|EXPIRE] [ON SK
 }
 
 extension ArgumentCursor {
+    /// Reads the value of an option of TASK.ADD, also of a child's.
+    fileprivate mutating func addOption(_ option: Keyword, _ add: inout AddRequest) throws(CommandError) {
+        if option == .unique {
+            (add.unique, add.conflict) = try unique()
+        } else if option == .after {
+            add.after = try dependencies()
+        } else {
+            try taskOption(option, &add.options)
+        }
+    }
+
     /// Reads the value of `option`, which has just been passed, into `options`; refuses what is no task option.
     mutating func taskOption(_ option: Keyword, _ options: inout TaskOptions) throws(CommandError) {
         if option == .priority {

@@ -12,8 +12,10 @@ let workCommands = [
         reply: "an array of maps; nothing: *-1", run: .write(parseReserve)),
     Command(
         "TASK.ACK", .atLeast(3), [.write, .blocking, .fast],
-        usage: "id token [RESULT bytes] [REQ nonce] [NEXT [BLOCK ms]]",
-        summary: "Marks a task in hand as completed, and with NEXT reserves again.", group: "worker",
+        usage: "id token [RESULT bytes] [ADD k argument ...] [REQ nonce] [NEXT [BLOCK ms]]",
+        summary:
+            "Marks a task in hand as completed; ADD, as often as one likes, adds a task with the k arguments of "
+            + "TASK.ADD in the same transaction; NEXT reserves again.", group: "worker",
         reply: "OK; with NEXT the reply of TASK.RESERVE", run: .write(parseAcknowledge)),
     Command(
         "TASK.MACK", .atLeast(4), [.write], usage: "n id token [id token ...] [REQ nonce]",
@@ -95,6 +97,11 @@ private func mode(_ cursor: inout ArgumentCursor, queues: Int) throws(CommandErr
         if option == .result {
             try cursor.once(OptionNumber.result)
             acknowledge.result = try cursor.payload("RESULT")
+        } else if option == .add {
+            guard acknowledge.children.count < Limits.children else {
+                throw CommandError(.error, "at most \(Limits.children) children are added by one ACK")
+            }
+            acknowledge.children.append(try parseChild(&cursor))
         } else if option == .req {
             nonce = try cursor.nonce(CommandTag.acknowledge)
         } else if option == .next {

@@ -24,7 +24,7 @@ extension Audit {
             }
             audit.tally(key.queue) {
                 $0.countWaiting(key.range, 1)
-                $0.count(.pending, 1)
+                $0.count(key.range.lane == .parked ? .blocked : .pending, 1)
             }
         }
     }
@@ -64,6 +64,7 @@ extension Audit {
         case .unique: try isNeeded(unique: timer, transaction)
         case .resume: queues[timer.queue]?.pause.nextEnd == timer.at
         case .surplus: queues[timer.queue] != nil
+        case .dependents: true
         case .due, .timeToLive, .retention: nil
         }
     }
@@ -75,7 +76,7 @@ extension Audit {
         switch timer.kind {
         case .timeToLive: return known.ended == nil && known.expiresAt == timer.at
         case .retention: return known.ended?.keepUntil == timer.at
-        case .unique, .resume, .surplus: return true
+        case .unique, .resume, .surplus, .dependents: return true
         case .due:
             guard known.isWaiting, known.state.runAt == timer.at else { return false }
             let key = known.waitingKey(timer.sequence).bytes

@@ -48,6 +48,7 @@ extension Audit {
                 flags |= WaitingKey.Flag.timer
                 repairs.append(.entry(Tables.timers, due.bytes, flags: 0))
             }
+            if key.range.lane == .parked { (flags, repairs) = (WaitingKey.Flag.state, []) }
             repairs.append(.entry(Tables.waiting, key.bytes, flags: flags))
             return report(.taskNowhere, "task \(name(sequence))", repairs)
         }

@@ -38,6 +38,7 @@ struct Audit {
         try walkWaiting(transaction)
         try walkTimers(transaction)
         try walkEnded(transaction)
+        try walkDependencies(transaction)
         try walkUnique(transaction)
         try walkBodies(transaction)
         try walkHistory(transaction)

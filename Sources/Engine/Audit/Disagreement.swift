@@ -25,6 +25,8 @@ public struct Disagreement: Sendable {
         case logDangling = "log of no task"
         case uniqueDangling = "UNIQUE key of nobody"
         case uniqueMissing = "UNIQUE key that is not held"
+        case dependencyDangling = "dependency of a task that is not parked"
+        case dependencyMissing = "dependency nobody will tell of"
         case nameMissing = "missing name of a type"
         case queueMissing = "missing record of a queue"
         case counterWrong = "wrong counter"

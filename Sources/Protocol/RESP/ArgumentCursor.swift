@@ -5,22 +5,36 @@ public struct ArgumentCursor {
     public let request: Request
     /// The next argument.
     public private(set) var position: Int
+    /// Behind the last argument.
+    private let limit: Int
     private var seen: UInt64 = 0
 
     /// Begins after the command's name (and its subcommand's, with `from: 2`).
     public init(_ request: Request, from position: Int = 1) {
         self.request = request
         self.position = position
+        limit = request.count
     }
 
-    public var hasMore: Bool { position < request.count }
+    private init(_ request: Request, _ range: Range<Int>) {
+        (self.request, position, limit) = (request, range.lowerBound, range.upperBound)
+    }
+
+    public var hasMore: Bool { position < limit }
 
     /// How many arguments are left.
-    public var left: Int { request.count - position }
+    public var left: Int { limit - position }
+
+    /// A cursor over the next `count` arguments, which are then passed; there must be so many.
+    public mutating func part(_ count: Int) -> ArgumentCursor {
+        precondition(count <= left, "a part is no longer than what is left")
+        defer { position += count }
+        return ArgumentCursor(request, position..<position + count)
+    }
 
     /// The next argument's index, which is then passed. `what` names it in the refusal when there is none.
     public mutating func take(_ what: StaticString) throws(CommandError) -> Int {
-        guard position < request.count else { throw CommandError(.error, "syntax error near '\(what)'") }
+        guard position < limit else { throw CommandError(.error, "syntax error near '\(what)'") }
         defer { position += 1 }
         return position
     }
@@ -118,14 +132,14 @@ public struct ArgumentCursor {
 extension ArgumentCursor {
     /// The next option's keyword, or `nil` when there are no more arguments.
     public mutating func option() -> Keyword? {
-        guard position < request.count else { return nil }
+        guard position < limit else { return nil }
         defer { position += 1 }
         return request.keyword(position)
     }
 
     /// Whether the next argument is `keyword`; if so it is passed.
     public mutating func skip(_ keyword: Keyword) -> Bool {
-        guard position < request.count, request.keyword(position) == keyword else { return false }
+        guard position < limit, request.keyword(position) == keyword else { return false }
         position += 1
         return true
     }
@@ -144,7 +158,7 @@ extension ArgumentCursor {
 
     /// Refuses what is left over.
     public func end() throws(CommandError) {
-        guard position < request.count else { return }
+        guard position < limit else { return }
         throw CommandError(.error, "syntax error near '\(request.text(position))'")
     }
 }

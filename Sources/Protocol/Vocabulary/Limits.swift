@@ -36,6 +36,10 @@ public enum Limits {
     public static let failureTrace = 64 * 1024
     /// Most TAGS of a task.
     public static let tags: ClosedRange<Int64> = 0...64
+    /// Most tasks that one is added AFTER.
+    public static let dependencies: ClosedRange<Int64> = 1...100
+    /// Most children an ACK adds.
+    public static let children = 1_000
     /// Most fields of a task's META.
     public static let metaFields: ClosedRange<Int64> = 0...64
     /// Bytes of one META value.

@@ -68,6 +68,10 @@ public enum TaskEvent: UInt8, CaseIterable, Sendable {
     case moveNow = 12
     /// Somebody moved it: it is due later.
     case moveLater = 13
+    /// The condition it was parked for is met: it is due at once.
+    case unblock = 14
+    /// The condition it was parked for is met: it is due later.
+    case unblockLater = 15
 }
 
 extension TaskState {
@@ -87,6 +91,8 @@ extension TaskState {
             .pending
         case (.scheduled, .moveNow), (.pending, .moveNow): .pending
         case (.scheduled, .moveLater), (.pending, .moveLater): .scheduled
+        case (.blocked, .unblock): .pending
+        case (.blocked, .unblockLater): .scheduled
         default: nil
         }
     }

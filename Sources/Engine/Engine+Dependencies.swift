@@ -1,0 +1,219 @@
+public import MartletProtocol
+import MartletStorage
+
+/// What a task is added AFTER.
+public struct Dependencies: Hashable, Sendable {
+    /// What happens to it when one of them ends as DLQ, CANCELLED or EXPIRED, or is deleted. The raw value is stored.
+    public enum OnDead: UInt8, Sendable {
+        /// It waits: a retry may still complete the other.
+        case wait = 1
+        /// It is cancelled.
+        case cancel = 2
+        /// It runs nevertheless.
+        case run = 3
+    }
+
+    /// `nil`: the text was not a task id.
+    public var ids: [TaskID?]
+    public var onDead: OnDead
+
+    public init(_ ids: [TaskID?], onDead: OnDead = .wait) { (self.ids, self.onDead) = (ids, onDead) }
+}
+
+/// What a parked task waits for: stored under its sequence.
+///
+///     on dead u8 │ n u32 │ n × sequence u64
+struct OpenDependencies {
+    var onDead: Dependencies.OnDead
+    /// Those that have not ended as it wants them to.
+    var open: [UInt64]
+
+    init(onDead: Dependencies.OnDead, open: [UInt64]) { (self.onDead, self.open) = (onDead, open) }
+
+    func write(to record: inout RecordWriter) {
+        record.uint8(onDead.rawValue)
+        record.uint32(UInt32(open.count))
+        for sequence in open { record.uint64(sequence) }
+    }
+
+    init(from record: inout RecordReader) {
+        let onDead = Dependencies.OnDead(rawValue: record.uint8())
+        if onDead == nil { record.fail() }
+        self.onDead = onDead ?? .wait
+        open = []
+        for _ in 0..<record.uint32() where record.left > 0 { open.append(record.uint64()) }
+    }
+}
+
+/// `the other's sequence u64 │ the dependent's sequence u64`
+func dependentKey(_ other: UInt64, _ sequence: UInt64) -> KeyBytes {
+    var key = taskKey(other)
+    key.append(sequence)
+    return key
+}
+
+/// AFTER: a task is parked until others have ended.
+extension Engine {
+    /// Dependents told of an end in its own transaction; the others follow in slices.
+    static let dependentsAtOnce = 100
+    /// How far ends that end others go in one transaction.
+    static let deepestEnd = 16
+
+    /// Why a task cannot be added after these; what is due for them has happened then.
+    mutating func refusal(
+        of after: Dependencies?, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> CommandError? {
+        guard let after else { return nil }
+        for id in after.ids {
+            guard let sequence = sequence(id) else { return unknownTask(id) }
+            try settle(sequence, now, transaction)
+            guard try isKnown(sequence, transaction) else { return try missing(sequence, id, transaction) }
+        }
+        return nil
+    }
+
+    /// Parks a task that was just stored until those it comes after have ended; one that ended badly may end it at once.
+    /// - Returns: its state; `nil`: there is nothing to wait for.
+    mutating func park(
+        _ sequence: UInt64, _ task: TaskRecord, _ after: Dependencies, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> TaskState? {
+        var dependencies = OpenDependencies(onDead: after.onDead, open: [])
+        var culprit: UInt64?
+        for other in Set(after.ids.compactMap { $0?.sequence }).sorted() {
+            var ended: TaskState?
+            if leases[other] == nil {
+                // One that was there a moment ago was replaced by what is added with this task.
+                let isKnown = try isKnown(other, transaction)
+                ended = isKnown ? try state(other, .ended, transaction)?.state : .cancelled
+            }
+            guard let ended else {
+                dependencies.open.append(other)
+                continue
+            }
+            if ended == .completed || after.onDead == .run { continue }
+            if after.onDead == .cancel { culprit = culprit ?? other } else { dependencies.open.append(other) }
+        }
+        guard culprit != nil || !dependencies.open.isEmpty else { return nil }
+        let key = try enterParked(sequence, task, dependencies, transaction)
+        guard let culprit else { return .blocked }
+        try cancelWaiting(key, WaitingKey.Flag.state, task, reason(culprit), now, transaction)
+        return .cancelled
+    }
+
+    private func reason(_ culprit: UInt64) -> Bytes { Bytes("\(broker.id(culprit)) did not complete".utf8) }
+
+    private mutating func enterParked(
+        _ sequence: UInt64, _ task: TaskRecord, _ dependencies: OpenDependencies,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> WaitingKey {
+        var state = StateRecord(of: task)
+        state.state = .blocked
+        let parked = state
+        try transaction.put(Tables.states, Phase.waiting.key(sequence)) { parked.write(to: &$0) }
+        let range = WaitingRange(priority: state.priority, lane: .parked)
+        let key = WaitingKey(queue: task.queue, range: range, due: task.runAt, sequence: sequence)
+        try transaction.put(Tables.waiting, key.bytes, flags: WaitingKey.Flag.state)
+        try transaction.put(Tables.dependencies, taskKey(sequence)) { dependencies.write(to: &$0) }
+        for other in dependencies.open {
+            try transaction.put(Tables.dependents, dependentKey(other, sequence), flags: 0)
+        }
+        change(task.queue) {
+            $0.totalAdded += 1
+            $0.count(.blocked, 1)
+        }
+        return key
+    }
+
+    func dependencies<A>(
+        of sequence: UInt64, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> OpenDependencies? {
+        try transaction.read(Tables.dependencies, taskKey(sequence)) { OpenDependencies(from: &$0) }
+    }
+
+    /// A parked task leaves its place: nobody needs to tell it anything any more.
+    func forgetDependencies(
+        of sequence: UInt64, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let key = taskKey(sequence)
+        guard let gone = try transaction.take(Tables.dependencies, key, { OpenDependencies(from: &$0) }) else { return }
+        for other in gone.open { try transaction.delete(Tables.dependents, dependentKey(other, sequence)) }
+    }
+
+    /// A task has ended: those that waited for it go on, or end too.
+    mutating func tellDependents(
+        of sequence: UInt64, _ state: TaskState, at now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        // Where nobody uses AFTER, this is all it costs.
+        guard try transaction.count(Tables.dependents) > 0 else { return }
+        try tellDependents(of: sequence, behind: 0, state, at: now, transaction)
+    }
+
+    mutating func tellMoreDependents(
+        _ timer: TimerKey, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard let state = TaskState(rawValue: UInt8(truncatingIfNeeded: timer.queue)) else { return }
+        try tellDependents(of: timer.sequence, behind: timer.hash, state, at: timer.at, transaction)
+    }
+
+    private mutating func tellDependents(
+        of sequence: UInt64, behind last: UInt64, _ state: TaskState, at now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let most = endDepth < Self.deepestEnd ? Self.dependentsAtOnce : 0
+        var waiting: [UInt64] = []
+        var isMore = false
+        try transaction.scan(Tables.dependents, from: dependentKey(sequence, last), prefix: taskKey(sequence)) {
+            (key, _) throws(StorageError) -> Bool in
+            var reader = key.reader
+            _ = reader.next(UInt64.self)
+            let dependent: UInt64 = reader.next()
+            if dependent == last { return true }
+            isMore = waiting.count == most
+            if !isMore { waiting.append(dependent) }
+            return !isMore
+        }
+        endDepth += 1
+        defer { endDepth -= 1 }
+        for dependent in waiting { try tell(dependent, that: sequence, state, at: now, transaction) }
+        guard isMore else { return }
+        let timer = TimerKey(
+            at: now, kind: .dependents, sequence: sequence, queue: UInt32(state.rawValue), hash: waiting.last ?? last)
+        try transaction.put(Tables.timers, timer.bytes, flags: 0)
+        timerBound = min(timerBound, now)
+    }
+
+    private mutating func tell(
+        _ sequence: UInt64, that other: UInt64, _ state: TaskState, at now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard var dependencies = try dependencies(of: sequence, transaction),
+            let task = try task(sequence, transaction), let place = try waitingPlace(of: sequence, task, transaction)
+        else { return }
+        if state != .completed {
+            switch dependencies.onDead {
+            case .wait: return
+            case .cancel: return try cancelWaiting(place.key, place.flags, task, reason(other), now, transaction)
+            case .run: break
+            }
+        }
+        dependencies.open.removeAll { $0 == other }
+        let left = dependencies
+        try transaction.delete(Tables.dependents, dependentKey(other, sequence))
+        try transaction.put(Tables.dependencies, taskKey(sequence)) { left.write(to: &$0) }
+        if left.open.isEmpty { try unpark(place.key, place.flags, task, now, transaction) }
+    }
+
+    /// A parked task takes its place in the line.
+    private mutating func unpark(
+        _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        var state = try leaveWaiting(key, flags, task, transaction)
+        let isLater = state.runAt > now
+        state.state = count(key.queue, .blocked, isLater ? .unblockLater : .unblock)
+        let row = HistoryRow(.unblock, of: state, from: .blocked, to: state.state, at: now)
+        try note(row, key.sequence, &state, transaction)
+        try waitAgain(key.sequence, state, isLater: isLater, transaction)
+    }
+}
