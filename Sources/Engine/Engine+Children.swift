@@ -3,8 +3,8 @@ import MartletStorage
 
 /// TASK.ACK … ADD: what follows from a task is added when it is acknowledged, or not at all.
 extension Engine {
-    /// Adds the children of a task that is about to be acknowledged; all are looked at before the first is added. A token
-    /// that does not hold the task adds nothing: the acknowledgement itself says why.
+    /// Adds the children of a task that is about to be acknowledged; all are looked at before the first is added.
+    /// A token that does not hold the task adds nothing: the acknowledgement itself says why.
     mutating func addChildren(
         of request: AcknowledgeRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> CommandError? {

@@ -72,7 +72,7 @@ extension Engine {
         return nil
     }
 
-    /// Parks a task that was just stored until those it comes after have ended; one that ended badly may end it at once.
+    /// Parks a task that was just stored until those it comes after have ended; one that ended badly may end it now.
     /// - Returns: its state; `nil`: there is nothing to wait for.
     mutating func park(
         _ sequence: UInt64, _ task: TaskRecord, _ after: Dependencies, _ now: Timestamp,

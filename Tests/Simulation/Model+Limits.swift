@@ -60,7 +60,7 @@ struct ModelLimit {
 
     func reset(_ now: Timestamp) -> Milliseconds {
         if case .tokens(_, _, let burst) = kind { return wait(burst, now) }
-        return permits.values.map { $0.until - now }.max() ?? 0
+        return max(0, permits.values.map { $0.until - now }.max() ?? 0)
     }
 
     func utilisation(_ now: Timestamp) -> Double {

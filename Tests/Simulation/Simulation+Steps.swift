@@ -45,7 +45,7 @@ extension Simulation {
             engine.expireWaiting(now: now) { ended[$0] = Outcome($1) }
         }
         let expected = model.expireWaiting(now)
-        if ended != expected { found("ended waits: " + difference(expected.keys.sorted(), ended.keys.sorted())) }
+        if ended != expected { found("ended waits: expected \(readable(expected)), got \(readable(ended))") }
         var done = 0
         write { engine, transaction throws(StorageError) in
             done = try engine.advance(to: self.now, limit: limit, in: transaction)
