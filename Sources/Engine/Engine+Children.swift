@@ -22,8 +22,9 @@ extension Engine {
         }
         if let refusal = try refusal(ofGrowingBy: request.children, now, transaction) { return refusal }
         for child in request.children {
-            guard case .refused = try addChecked(child, now, transaction) else { continue }
-            preconditionFailure("a child is not refused after it was looked at")
+            guard case .refused(let refusal) = try addChecked(child, now, transaction) else { continue }
+            // Cannot be, as it was looked at; the group is given up rather than half of the children kept.
+            throw StorageError(.damaged, "a child of an ACK was refused late: \(refusal)")
         }
         return nil
     }
