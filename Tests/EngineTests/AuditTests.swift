@@ -297,7 +297,7 @@ struct AuditTests {
         #expect(findings == [], "\(findings)")
         fixture.store.close()
         let report = try check(fixture, repair: true)
-        #expect(report.count == 0 && report.left == 0 && report.tasks == 9, "\(report)")
+        #expect(report.count == 0 && report.left == 0 && report.tasks == 8, "\(report)")
     }
 
     @Test("what is planted is found, and after a repair nothing is left", arguments: Plant.all)
