@@ -25,8 +25,6 @@ extension MartletEngine.Operation {
         case .stopOperation(let request): request.request
         case .cronSet(let request): request.request
         case .cron(let request): request.request
-        case .breakerSet(let request): request.request
-        case .breaker(let request): request.request
         case .limitSet(let request): request.request
         case .limitTake(let request): request.request
         case .limitGive(let request): request.request
@@ -35,8 +33,7 @@ extension MartletEngine.Operation {
             .wait,
             .hello,
             .beat, .order, .workerList,
-            .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList,
-            .breakerInfo, .breakerList:
+            .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList:
             nil
         }
     }

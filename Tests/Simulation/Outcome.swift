@@ -33,10 +33,8 @@ enum Outcome: Equatable {
     case deadKinds([KindSight])
     case crons([CronView])
     case times([Timestamp])
-    case taken(TakeSight)
-    case limits([LimitSight])
-    case allowed(BreakerPhase, Bool)
-    case breakers([BreakerSight])
+    case taken(TakeAnswer)
+    case limits([LimitView])
 }
 
 /// What ADD … FULL tells.

@@ -19,7 +19,6 @@ struct CommandTable: Sendable {
             bulkCommands,
             cronCommands,
             limitCommands,
-            breakerCommands,
             connectionCommands,
             clientCommands,
             serverCommands,

@@ -54,8 +54,7 @@ extension Engine {
     private func limited(
         _ limit: LimitState, behind: Int64, _ request: LimitTakeRequest, _ now: Timestamp
     ) -> TakeAnswer {
-        let limit = limit.at(now)
-        return TakeAnswer(
+        TakeAnswer(
             isLimited: true, limit: limit.most, remaining: limit.available(at: now),
             retryAfter: max(1, limit.wait(for: behind + request.cost, now)), reset: limit.waitUntilFull(now))
     }

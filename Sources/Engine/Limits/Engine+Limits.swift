@@ -62,7 +62,6 @@ extension Engine {
         for taker in limit.takers {
             finishedOperations.append((taker.request.caller, .refused(Self.noLimit(request.name))))
         }
-        touched.formUnion(limit.queues.keys)
         limits[number] = nil
         try transaction.delete(Tables.limits, queueKey(number))
         return remember(request.request, .ok)
@@ -138,8 +137,7 @@ extension Engine {
 
     func limitViews(_ now: Timestamp) -> [LimitView] { limits.ordered.map { view($0, now) } }
 
-    private func view(_ stored: LimitState, _ now: Timestamp) -> LimitView {
-        let limit = stored.at(now)
+    private func view(_ limit: LimitState, _ now: Timestamp) -> LimitView {
         var view = LimitView(
             name: limit.name, available: limit.available(at: now), waiting: Int64(limit.takers.count),
             granted: limit.granted, refused: limit.refused, utilisation: 0)
@@ -149,7 +147,10 @@ extension Engine {
             view.utilisation = limit.use.share(rate: bucket.rate, per: bucket.per, now)
         case .slots(let slots):
             view.slots = slots
-            view.utilisation = min(1, Double(limit.held) / Double(slots))
+            // Nothing may have been written since a permit's time was over.
+            let over = limit.over(by: now).reduce(0) { $0 + (limit.permits[$1]?.slots ?? 0) }
+            view.available = max(0, slots - limit.held + over)
+            view.utilisation = min(1, Double(limit.held - over) / Double(slots))
         }
         return view
     }
