@@ -44,6 +44,9 @@ public enum Answer: Sendable {
     case taken(TakeAnswer)
     case limit(LimitView)
     case limits([LimitView])
+    case allowed(BreakerPhase, Bool)
+    case breaker(BreakerView)
+    case breakers([BreakerView])
 }
 
 public struct AddedTask: Hashable, Sendable {

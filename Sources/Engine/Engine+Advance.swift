@@ -106,7 +106,15 @@ extension Engine {
     mutating func settle(
         _ sequence: UInt64, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        if let lease = leases[sequence], lease.deadline <= now { try endLease(sequence, now, transaction) }
+        if let lease = leases[sequence], lease.deadline <= now {
+            // A breaker counts failures in the order in which they happened.
+            if breakers.isEmpty {
+                try endLease(sequence, now, transaction)
+            } else {
+                try endLeases(by: now, limit: Self.settleLimit, transaction)
+                try endLease(sequence, now, transaction)
+            }
+        }
         guard leases[sequence] == nil, timerBound <= now else { return }
         // What ends here may have been kept long enough, too.
         if let task = try task(sequence, transaction), let at = try expiry(of: sequence, task, transaction), at <= now {
@@ -155,7 +163,7 @@ extension Engine {
     /// Whether anything may be due by `now`. Looks at memory only; `true` may turn out to be nothing.
     public func mayBeDue(by now: Timestamp) -> Bool {
         isBehind(at: now) || watchers.nextDeadline.map { $0 <= now } ?? false
-            || nextLimitInstant.map { $0 <= now } ?? false
+            || nextLimitInstant.map { $0 <= now } ?? false || nextGateInstant.map { $0 <= now } ?? false
     }
 
     /// Whether bookkeeping may be due by `now`.
@@ -168,6 +176,7 @@ extension Engine {
         var next = [
             room.nextDeadline, watchers.nextDeadline, drains.nextDeadline, leases.deadlines.first?.at,
             crons.nextInstant, nextLimitInstant,
+            nextGateInstant,
         ].compactMap { $0 }.min()
         if timerBound < next ?? .max,
             let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes())

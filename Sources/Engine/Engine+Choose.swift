@@ -28,6 +28,10 @@ extension Engine {
     ) throws(StorageError) -> Candidate? {
         let index = Int(queue) - 1
         guard queues[index].pause.handingOut <= now, queues[index].hasSlot else { return nil }
+        if queues[index].settings.isGated, let gate = gate(of: queue, now) {
+            heldBack.append((gate, queue))
+            return nil
+        }
         if let aging = queues[index].settings.options.aging {
             return try candidate(queue, aging: aging, now, transaction)
         }

@@ -69,6 +69,7 @@ extension Engine {
         state.lastError = failure.message
         state.errorKind = failure.kind
         change(state.queue) { $0.totalFailed += 1 }
+        feedBreaker(of: state.queue, at, failed: true, kind: failure.kind)
         countWorker(state.worker, .failed)
         let texts = (kind: failure.kind, message: Bytes?.some(failure.message), trace: failure.trace)
         if state.cancel {

@@ -14,6 +14,7 @@ extension Engine {
         _ id: TaskID?, _ token: Int64, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Hold {
         guard let sequence = sequence(id) else { return .lost(nil, unknownTask(id)) }
+        if !breakers.isEmpty { try endLeases(by: now, limit: Self.settleLimit, transaction) }
         try settle(sequence, now, transaction)
         if let lease = leases[sequence] {
             if lease.token == token { return .held(sequence) }
@@ -108,6 +109,7 @@ extension Engine {
         guard var state = try takeActive(sequence, transaction) else { return unknownTask(id) }
         state.state = count(state.queue, .active, .acknowledge)
         change(state.queue) { $0.totalCompleted += 1 }
+        feedBreaker(of: state.queue, now, failed: false)
         countWorker(state.worker, .completed)
         if let result {
             state.resultSize = result.count

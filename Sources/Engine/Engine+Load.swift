@@ -22,6 +22,7 @@ extension Engine {
         try loadOperations(transaction)
         try loadCrons(transaction)
         try loadLimits(transaction)
+        try loadBreakers(transaction)
     }
 
     private mutating func loadQueues(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {

@@ -14,6 +14,9 @@ extension Engine {
         case .answer(let answer): return render(answer)
         case .unknown: break
         }
+        if let refusal = refusal(of: request) { return .refused(refusal) }
+        // What failed before is none of a new breaker's business.
+        if request.given.contains(.breaker) { try endLeases(by: now, limit: Self.settleLimit, transaction) }
         let number = try queueNumber(request.queue, transaction)
         var options = queues[Int(number) - 1].options
         for option in request.given { option.copy(from: request.options, to: &options) }
@@ -21,7 +24,24 @@ extension Engine {
         // What held tasks back may hold them no more.
         touched.insert(number)
         try removeSurplus(number, limit: Self.surplusAtOnce, now, transaction)
+        if request.given.contains(.limit) || request.given.contains(.breaker) { leaveGates(number) }
         return remember(request.request, .ok)
+    }
+
+    /// A limit or a breaker that is not there, or is not meant for queues.
+    private func refusal(of request: QueueSetRequest) -> CommandError? {
+        if let name = request.options.limit {
+            guard let number = limits.number(name) else { return Self.noLimit(name) }
+            if limits[number]?.isOfSlots ?? false { return Self.slotsHoldNoTask(name) }
+        }
+        if let name = request.options.breaker, breakers.number(name) == nil { return Self.noBreaker(name) }
+        return nil
+    }
+
+    static func slotsHoldNoTask(_ name: Bytes) -> CommandError {
+        let shown = String(decoding: name, as: UTF8.self)
+        return CommandError(
+            .error, "limit '\(shown)' has SLOTS, which LIMIT.TAKE holds; tasks take a limit with a RATE")
     }
 
     mutating func pause(

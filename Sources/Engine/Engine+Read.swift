@@ -27,6 +27,8 @@ extension Engine {
         case .workerList: return .workers(workerViews(now))
         case .workerInfo(let name): return workerView(name, now)
         case .limitInfo(let name): return limitAnswer(name, now)
+        case .breakerInfo(let name): return breakerAnswer(name, now)
+        case .breakerList: return .breakers(breakerViews(now))
         case .limitList: return .limits(limitViews(now))
         case .operations: return .operations(operations.ordered.map(OperationView.init))
         case .deadKinds(let request): return try deadKinds(request, transaction)

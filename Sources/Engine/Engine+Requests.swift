@@ -62,6 +62,7 @@ extension Engine {
         case .count(let count): .count(count)
         case .operation(let number): .operation(number)
         case .taken(let answer): .taken(answer)
+        case .allowed(let phase): .allowed(phase, true)
         }
     }
 

@@ -41,6 +41,7 @@ extension Engine {
         let until = span == 0 || span > Limits.latestTime - now ? nil : now + span
         room.enter(request, until: until, followsAcknowledge: followsAcknowledge)
         journal.changes.append(.waiterEntered(request.caller))
+        waitAtGates()
         return .blocked
     }
 
@@ -59,6 +60,7 @@ extension Engine {
         _ request: ReserveRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> [HandOut] {
         let line = QueueLine(request, queueNumbers)
+        heldBack.removeAll(keepingCapacity: true)
         var taken: [HandOut] = []
         var bytes = 0
         while taken.count < request.count, bytes < Limits.reservePayload,
@@ -87,6 +89,7 @@ extension Engine {
         if candidate.isContested {
             change(candidate.key.queue) { $0.contested[candidate.priority - 1] += 1 }
         }
+        if queues[Int(candidate.key.queue) - 1].settings.isGated { passGates(of: candidate.key.queue, now) }
         if task.unique != nil { try freeUniqueKey(of: sequence, task, at: .handedOut, transaction) }
         start(&state, task, request, now)
         let started = state

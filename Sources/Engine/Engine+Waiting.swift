@@ -16,11 +16,13 @@ extension Engine {
         for (caller, answer) in finishedOperations { deliver(caller, answer) }
         finishedOperations.removeAll()
         if !limits.busy.isEmpty { try serveTakers(now, transaction, deliver) }
+        openGates(now)
         while !room.isEmpty, let (queue, caller) = firstToServe() {
             guard let waiter = room[caller] else { return }
             let tasks = try handOut(waiter.request, now, transaction)
             guard !tasks.isEmpty else {
                 touched.remove(queue)
+                waitAtGates()
                 continue
             }
             room.remove(caller)

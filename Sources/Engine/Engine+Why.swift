@@ -16,6 +16,10 @@ public enum WaitReason: String, CaseIterable, Sendable {
     case concurrency
     /// A task it was added AFTER has not completed.
     case after
+    /// Its queue's breaker is open, or its probes are out.
+    case breaker
+    /// Its queue's limit has no token.
+    case queueLimit = "queue_limit"
     /// Others of its queue come first.
     case behind
     /// It is the next of its queue: nobody takes it.
@@ -37,6 +41,8 @@ extension Engine {
     mutating func why(
         _ id: TaskID?, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
+        // A breaker is told of every lease that ended.
+        if !breakers.isEmpty { try endLeases(by: now, limit: Self.settleLimit, transaction) }
         let answer = try lookUp(id, .get(GetRequest(id: id)), now, transaction)
         guard case .task(let task) = answer, let number = queueNumbers[task.queue] else { return answer }
         switch task.state {
@@ -89,6 +95,7 @@ extension Engine {
             return view(
                 .concurrency, "\(active) tasks of queue '\(name)' are in hand: one must end, or CONCURRENCY grow")
         }
+        if let gate = gate(of: number, now) { return whyHeldBack(task, gate) }
         guard let head = try nextOfQueue(number, now, transaction), head != task.id.sequence else {
             return view(.noWorker, "it is the next of queue '\(name)': a TASK.RESERVE of the queue gets it")
         }

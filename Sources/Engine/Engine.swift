@@ -30,6 +30,9 @@ public struct Engine {
     let zones: ZoneTable
     var nonces = Nonces()
     var limits = LimitTable()
+    var breakers = BreakerTable()
+    /// What held queues back when a task was looked for last.
+    var heldBack: [(gate: Gate, queue: UInt32)] = []
     /// No timer is set for before this.
     var timerBound: Timestamp = .min
     /// For jitter.
@@ -92,6 +95,9 @@ public struct Engine {
         case .limitGive(let request): try give(request, now, transaction)
         case .limitDelete(let request): try delete(limit: request, now, transaction)
         case .limitReset(let request): try reset(limit: request, now, transaction)
+        case .breakerSet(let request): try set(request, now, transaction)
+        case .breaker(let request): try apply(request, now, transaction)
+        case .breakerInfo, .breakerList: try lookAtWorkers(operation, now, transaction)
         case .list, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .cronGet, .cronList, .cronTimes,
             .limitInfo, .limitList:
             try answer(operation, now: now, in: transaction)

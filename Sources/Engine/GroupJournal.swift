@@ -29,6 +29,8 @@ struct GroupJournal {
     var queueCount = 0
     /// The limits the group changed, as they were; `nil`: it was not there.
     var limits: [(number: UInt32, before: LimitState?)] = []
+    /// The same of breakers.
+    var breakers: [(number: UInt32, before: BreakerState?)] = []
     var broker: BrokerRecord?
     var timerBound: Timestamp?
     var random: SplitMix64?
@@ -78,6 +80,10 @@ extension Engine {
             guard let limit = limits[number], limit.isChanged else { continue }
             try transaction.put(Tables.limits, queueKey(number)) { limit.write(to: &$0) }
         }
+        for (number, _) in journal.breakers {
+            guard let breaker = breakers[number], breaker.isChanged else { continue }
+            try transaction.put(Tables.breakers, queueKey(number)) { breaker.write(to: &$0) }
+        }
         if !nonces.open.isEmpty { try storeRequests(now, transaction) }
         if broker != journal.broker {
             let broker = broker
@@ -89,6 +95,7 @@ extension Engine {
     mutating func commitGroup() {
         for (number, _) in journal.queues { queues[Int(number) - 1].isChanged = false }
         for (number, _) in journal.limits { _ = limits.change(number) { $0.isChanged = false } }
+        for (number, _) in journal.breakers { breakers[number]?.isChanged = false }
         nonces.closeGroup(as: broker.lastRequestGroup)
         clearJournal()
     }
@@ -115,6 +122,7 @@ extension Engine {
         }
         rollBackQueues()
         for (number, before) in journal.limits.reversed() { limits[number] = before }
+        for (number, before) in journal.breakers.reversed() { breakers[number] = before }
         finishedOperations.removeAll()
         if let before = journal.broker { broker = before }
         if let before = journal.timerBound { timerBound = before }
@@ -139,5 +147,6 @@ extension Engine {
         journal.changes.removeAll(keepingCapacity: true)
         journal.queues.removeAll(keepingCapacity: true)
         journal.limits.removeAll(keepingCapacity: true)
+        journal.breakers.removeAll(keepingCapacity: true)
     }
 }

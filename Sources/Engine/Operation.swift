@@ -51,6 +51,10 @@ public enum Operation: Sendable {
     case limitReset(NameRequest)
     case limitInfo(Bytes)
     case limitList
+    case breakerSet(BreakerSetRequest)
+    case breaker(BreakerRequest)
+    case breakerInfo(Bytes)
+    case breakerList
 }
 
 /// Makes a blind retry of a changing command safe.

@@ -18,6 +18,11 @@ public struct QueueOptions: Hashable, Sendable {
     /// How long a task waits to rise by one priority; `nil`: it does not rise.
     public var aging: Milliseconds?
 
+    /// A token of this limit is taken for every hand-out.
+    public var limit: Bytes?
+    /// It holds hand-outs back while it is open, and is told how attempts end.
+    public var breaker: Bytes?
+
     public init() {}
 }
 
@@ -37,6 +42,8 @@ public enum QueueOption: String, CaseIterable, Sendable {
     case maxLength = "MAXLEN"
     case concurrency = "CONCURRENCY"
     case aging = "AGING"
+    case limit = "LIMIT"
+    case breaker = "BREAKER"
 
     /// Takes this one option over from `other`.
     func copy(from other: QueueOptions, to options: inout QueueOptions) {
@@ -55,6 +62,8 @@ public enum QueueOption: String, CaseIterable, Sendable {
         case .maxLength: options.maxLength = other.maxLength
         case .concurrency: options.concurrency = other.concurrency
         case .aging: options.aging = other.aging
+        case .limit: options.limit = other.limit
+        case .breaker: options.breaker = other.breaker
         }
     }
 }
@@ -75,6 +84,8 @@ extension QueueOptions {
         static let maxLength: UInt32 = 2_048
         static let concurrency: UInt32 = 4_096
         static let aging: UInt32 = 8_192
+        static let limit: UInt32 = 16_384
+        static let breaker: UInt32 = 32_768
     }
 
     private var mask: UInt32 {
@@ -93,11 +104,14 @@ extension QueueOptions {
         if maxLength != nil { mask |= Bit.maxLength }
         if concurrency != nil { mask |= Bit.concurrency }
         if aging != nil { mask |= Bit.aging }
+        if limit != nil { mask |= Bit.limit }
+        if breaker != nil { mask |= Bit.breaker }
         return mask
     }
 
     /// `mask u32 │ [priority u8] [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64]
-    /// [keep i64] [most kept i64] [retry share u8] [most dead i64] [most waiting i64] [slots i64] [aging i64]`
+    /// [keep i64] [most kept i64] [retry share u8] [most dead i64] [most waiting i64] [slots i64] [aging i64]
+    /// [limit] [breaker]`
     func write(to record: inout RecordWriter) {
         record.uint32(mask)
         if let priority = task.priority { record.uint8(UInt8(priority)) }
@@ -110,6 +124,8 @@ extension QueueOptions {
         if let retryShare { record.uint8(UInt8(retryShare)) }
         if let deadMax { record.int64(deadMax) }
         for number in [maxLength, concurrency, aging] { if let number { record.int64(number) } }
+        if let limit { record.bytes(limit) }
+        if let breaker { record.bytes(breaker) }
     }
 
     init(from record: inout RecordReader) {
@@ -128,6 +144,8 @@ extension QueueOptions {
         if mask & Bit.maxLength != 0 { maxLength = record.int64() }
         if mask & Bit.concurrency != 0 { concurrency = record.int64() }
         if mask & Bit.aging != 0 { aging = record.int64() }
+        if mask & Bit.limit != 0 { limit = record.bytes() }
+        if mask & Bit.breaker != 0 { breaker = record.bytes() }
     }
 }
 
@@ -136,8 +154,13 @@ final class QueueSettings: Sendable {
     static let none = QueueSettings(QueueOptions())
 
     let options: QueueOptions
+    /// A limit or a breaker may hold the queue back.
+    let isGated: Bool
 
-    init(_ options: QueueOptions) { self.options = options }
+    init(_ options: QueueOptions) {
+        self.options = options
+        isGated = options.limit != nil || options.breaker != nil
+    }
 }
 
 /// Until when a queue is paused; `.min`: it is not, `.max`: until it is resumed.

@@ -14,6 +14,7 @@ enum RememberedAnswer {
     case count(Int64)
     case operation(UInt64)
     case taken(TakeAnswer)
+    case allowed(BreakerPhase)
     /// The leases a RESERVE gave.
     case reserved([LeaseName])
     /// An acknowledgement and the leases its NEXT gave.
@@ -80,6 +81,9 @@ extension RememberedAnswer {
         case .taken(let answer):
             record.uint8(13)
             answer.write(to: &record)
+        case .allowed(let phase):
+            record.uint8(14)
+            record.uint8(phase.rawValue)
         case .reserved(let leases): Self.write(8, leases, to: &record)
         case .acknowledged(let leases): Self.write(9, leases, to: &record)
         }
@@ -120,6 +124,7 @@ extension RememberedAnswer {
         case 11: self = .count(record.int64())
         case 12: self = .operation(record.uint64())
         case 13: self = .taken(TakeAnswer(from: &record))
+        case 14: self = .allowed(BreakerPhase(rawValue: record.uint8()) ?? .closed)
         default:
             record.fail()
             self = .ok

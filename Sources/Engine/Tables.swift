@@ -48,8 +48,11 @@ enum Tables {
     /// Who waits for the end of a task. Key: its sequence, the other's sequence.
     static let dependents = Table(index: 20, name: "dependents")
 
+    /// Breakers. Key: number.
+    static let breakers = Table(index: 21, name: "breakers")
+
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
-        workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents,
+        workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents, breakers,
     ]
 }

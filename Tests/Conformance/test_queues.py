@@ -50,14 +50,14 @@ def test_options_are_told_and_outlive_a_restart(broker, protocol):
     with broker.connect(protocol) as client:
         options = as_map(client("QUEUE.GET", "q"))
         assert list(options) == ["PRIORITY", "RETRIES", "BACKOFF", "JITTER", "LEASE", "TIMEOUT", "TTL", "KEEP", "KEEPMAX",
-                                 "RETRYSHARE", "DLQMAX", "MAXLEN", "CONCURRENCY", "AGING"]
+                                 "RETRYSHARE", "DLQMAX", "MAXLEN", "CONCURRENCY", "AGING", "LIMIT", "BREAKER"]
         assert options["BACKOFF"] == b"LINEAR 5 50" and options["JITTER"] == 10 and options["TIMEOUT"] is None
         assert (options["PRIORITY"], options["RETRIES"], options["LEASE"], options["KEEPMAX"]) == (9, 1, 70, 7)
         assert info(client)["retry_share"] == 40
         assert client("QUEUE.SET", "q", "RETRYSHARE", "ADAPTIVE", "KEEPMAX", "DEFAULT") == "OK"
         options = as_map(client("QUEUE.GET", "q"))
         assert options["RETRYSHARE"] == b"ADAPTIVE" and options["KEEPMAX"] == 1_000_000
-        for later in ("GROUPCONCURRENCY", "FAIR", "LIMIT"):
+        for later in ("GROUPCONCURRENCY", "FAIR"):
             assert "syntax error" in client("QUEUE.SET", "q", later, 1)
 
 

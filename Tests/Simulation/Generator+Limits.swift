@@ -43,4 +43,23 @@ extension Generator {
             name: name, cost: random.pick([1, 1, 1, 2, 5]), hold: isOfSlots ? random.pick([1, 20, 500, 60_000]) : nil,
             block: random.pick([.no, .no, .upTo(0), .upTo(20), .upTo(2_000)]), request: nonce(), caller: newCaller())
     }
+
+    static let breakers = ["mail", "pay"].map { Bytes($0.utf8) }
+
+    /// Breakers that open soon and cool down soon.
+    mutating func breaker() -> MartletEngine.Operation {
+        let name = random.chance(97) ? random.pick(Self.breakers) : Bytes("none".utf8)
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<20:
+            let settings = BreakerSettings(
+                fails: random.pick([1, 2, 4]), per: random.pick([1, 50, 60_000]), cool: random.pick([1, 30, 1_000]),
+                probes: random.pick([1, 2, 3]), kinds: random.pick([[], [], [Bytes("net".utf8)]]))
+            return .breakerSet(BreakerSetRequest(name: name, settings: settings, request: nonce()))
+        case 20..<80:
+            let verb = random.pick([.allow, .allow, .succeed, .succeed, .fail] + BreakerRequest.Verb.allCases)
+            return .breaker(BreakerRequest(name: name, verb: verb, request: nonce()))
+        case 80..<94: return .breakerInfo(name)
+        default: return .breakerList
+        }
+    }
 }

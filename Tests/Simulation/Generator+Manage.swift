@@ -33,6 +33,8 @@ extension Generator {
         options.maxLength = random.pick([nil, 1, 3, 8])
         options.concurrency = random.pick([nil, nil, 1, 3])
         options.aging = random.pick([nil, 1, 7, 100])
+        options.limit = random.pick([nil, nil, Self.limits[0], Self.limits[0], Self.limits[1]])
+        options.breaker = random.pick([nil] + Self.breakers)
         var given: [QueueOption] = []
         for option in QueueOption.allCases where random.chance(25) {
             if option == .timeout, queue != Self.timedQueue { continue }
@@ -41,6 +43,8 @@ extension Generator {
             if option == .keepMax || option == .deadMax, !keepsFew { continue }
             given.append(option)
         }
+        if !given.contains(.limit) { options.limit = nil }
+        if !given.contains(.breaker) { options.breaker = nil }
         return QueueSetRequest(queue: queue, given: given, options: options, request: nonce())
     }
 

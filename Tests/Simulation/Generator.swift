@@ -45,6 +45,7 @@ struct Generator {
         if hasCrons, random.chance(10) { return cron(now) }
         if random.chance(14) { return manage(model, now) }
         if random.chance(8) { return limit(model) }
+        if random.chance(4) { return breaker() }
         let crowded = model.tasks.values.count(where: \.hasPlace) > 60
         if random.chance(14) { return watching(model) }
         switch Int.random(in: 0..<100, using: &random) {

@@ -10,7 +10,8 @@ extension Model {
         settledTo = now
         settleLimits(now)
         holds = holds.filter { $0.value.until.map { $0 > now } ?? true }
-        if keepsFew || hasParked { return settleInOrder(now) }
+        // And breakers count failures in their order.
+        if keepsFew || hasParked || !breakers.isEmpty { return settleInOrder(now) }
         for id in tasks.keys {
             while let next = tasks[id]?.nextInstant, next <= now { happen(id, at: next) }
         }
@@ -69,6 +70,7 @@ extension Model {
     mutating func fail(_ id: TaskID, _ report: Report, _ time: Timestamp) -> Failure? {
         guard var task = tasks[id] else { return nil }
         totals[task.queue, default: Totals()].failed += 1
+        feedBreaker(of: task.queue, time, failed: true, kind: report.kind)
         count(task.worker) { $0.failed += 1 }
         task.lastError = report.message
         task.errorKind = report.kind

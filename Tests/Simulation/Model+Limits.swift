@@ -74,6 +74,19 @@ struct ModelLimit {
         }
     }
 
+    mutating func take(_ cost: Int64, _ now: Timestamp) {
+        takes.append((now, cost))
+        uses.append((now, cost))
+        granted += 1
+    }
+
+    /// As a restart leaves it.
+    var restarted: ModelLimit {
+        var limit = self
+        (limit.calls, limit.refused) = ([], 0)
+        return limit
+    }
+
     /// A window with more than BURST + RATE·t/PER in it; `nil`: there is none that ends with the newest take.
     var excess: String? {
         guard case .tokens(let rate, let per, let burst) = kind, let newest = takes.last else { return nil }
@@ -176,7 +189,7 @@ extension Model {
     private func limited(_ request: LimitTakeRequest, behind: Int64, _ now: Timestamp) -> Outcome {
         guard let limit = limits[request.name] else { return .refused(.error) }
         return .taken(
-            TakeAnswer(
+            TakeSight(
                 isLimited: true, limit: limit.most, remaining: limit.available(now),
                 retryAfter: max(1, limit.wait(behind + request.cost, now)), reset: limit.reset(now)))
     }
@@ -192,14 +205,13 @@ extension Model {
             limit.newestPermit = number
             limit.permits[number] = (request.cost, now + hold)
         } else {
-            limit.takes.append((now, request.cost))
-            limit.uses.append((now, request.cost))
+            limit.take(request.cost, now)
             if let excess = limit.excess { complaints.append("limit: \(excess)") }
         }
-        limit.granted += 1
+        limit.granted += request.hold == nil ? 0 : 1
         limits[request.name] = limit
         let outcome = Outcome.taken(
-            TakeAnswer(
+            TakeSight(
                 isLimited: false, limit: limit.most, remaining: limit.available(now), retryAfter: nil,
                 reset: limit.reset(now), permit: permit))
         remember(request.request, outcome, now)
@@ -226,6 +238,7 @@ extension Model {
     }
 
     mutating func expireTakers(_ now: Timestamp) -> [CallerID: Outcome] {
+        settleLimits(now)
         var outcomes: [CallerID: Outcome] = [:]
         for name in limits.keys {
             var behind: Int64 = 0
@@ -249,8 +262,8 @@ extension Model {
         .limits(limits.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { view($0.value, $0.key, now) })
     }
 
-    private func view(_ limit: ModelLimit, _ name: Bytes, _ now: Timestamp) -> LimitView {
-        var view = LimitView(
+    private func view(_ limit: ModelLimit, _ name: Bytes, _ now: Timestamp) -> LimitSight {
+        var view = LimitSight(
             name: name, available: limit.available(now), waiting: Int64(limit.calls.count), granted: limit.granted,
             refused: limit.refused, utilisation: limit.utilisation(now))
         switch limit.kind {

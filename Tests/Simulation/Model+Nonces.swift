@@ -21,6 +21,7 @@ extension Model {
         let outcome = run(&self)
         if case .refused = outcome { return outcome }
         if case .blocked = outcome { return outcome }
+        if case .allowed(_, false) = outcome { return outcome }
         remember(request, outcome, now)
         return outcome
     }

@@ -65,7 +65,7 @@ extension Model {
 
     func next(of queue: Bytes, _ now: Timestamp) -> (id: TaskID, contested: Lanes?)? {
         if isPaused(queue, \.handingOut, now) { return nil }
-        if !hasSlot(queue) { return nil }
+        if !hasSlot(queue) || isHeldBack(queue, now) { return nil }
         let due = tasks.values.filter { $0.queue == queue && $0.isWaiting && $0.runAt <= now }
         guard let priority = due.map({ self.priority(of: $0, now) }).max() else { return nil }
         let ranked = due.filter { self.priority(of: $0, now) == priority }.sorted { isBefore($0, $1, now) }

@@ -18,6 +18,10 @@ struct ModelDrain {
 /// QUEUE.SET, GET, PAUSE, RESUME, DEL, and KEEPMAX.
 extension Model {
     mutating func set(_ request: QueueSetRequest) -> Outcome {
+        if let name = request.options.limit {
+            guard let limit = limits[name], case .tokens = limit.kind else { return .refused(.error) }
+        }
+        if let name = request.options.breaker, breakers[name] == nil { return .refused(.error) }
         totals[request.queue, default: Totals()].added += 0
         var set = options[request.queue, default: QueueOptions()]
         let new = request.options
@@ -39,6 +43,8 @@ extension Model {
                 bounded.insert(request.queue)
             case .concurrency: set.concurrency = new.concurrency
             case .aging: set.aging = new.aging
+            case .limit: set.limit = new.limit
+            case .breaker: set.breaker = new.breaker
             }
         }
         options[request.queue] = set

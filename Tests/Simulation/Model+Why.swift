@@ -22,6 +22,13 @@ extension Model {
             return task.waits(.paused, until: until == .max ? nil : until)
         }
         if !hasSlot(task.queue) { return task.waits(.concurrency, until: nil) }
+        if let name = options[task.queue]?.breaker, let breaker = breakers[name], !breaker.allows(now) {
+            return task.waits(.breaker, until: breaker.standing(now).since + breaker.settings.cool)
+        }
+        if isHeldBack(task.queue, now), let name = options[task.queue]?.limit, let limit = limits[name] {
+            let from = limit.takes.last?.at ?? limit.since
+            return task.waits(.queueLimit, until: limit.calls.isEmpty ? from + limit.wait(1, from) : nil)
+        }
         let isNext = next(of: task.queue, now)?.id == task.id
         return task.waits(isNext ? .noWorker : .behind, until: nil)
     }

@@ -13,6 +13,7 @@ extension Model {
         if task.endings[token] == .ok { return nil }
         guard task.hold?.token == token else { return .leaseLost }
         totals[task.queue, default: Totals()].completed += 1
+        feedBreaker(of: task.queue, now, failed: false)
         count(task.worker) { $0.completed += 1 }
         tasks[id]?.result = result
         tasks[id]?.endings[token] = .ok

@@ -22,6 +22,7 @@ struct Model {
     var metWorkers = 0
     var nonces: [Bytes: Remembered] = [:]
     var limits: [Bytes: ModelLimit] = [:]
+    var breakers: [Bytes: ModelBreaker] = [:]
     /// Who holds which UNIQUE key.
     var holds: [KeyName: KeyHold] = [:]
     var options: [Bytes: QueueOptions] = [:]
@@ -116,6 +117,10 @@ extension Model {
         case .limitGive(let request): return remembering(request.request, now) { $0.give(request) }
         case .limitDelete(let request): return remembering(request.request, now) { $0.deleteLimit(request.name) }
         case .limitReset(let request): return remembering(request.request, now) { $0.resetLimit(request.name, now) }
+        case .breakerSet(let request): return remembering(request.request, now) { $0.set(request, now) }
+        case .breaker(let request): return remembering(request.request, now) { $0.breaker(request, now) }
+        case .breakerInfo(let name): return breakerView(name, now)
+        case .breakerList: return breakerViews(now)
         case .limitInfo(let name): return limitView(name, now)
         case .limitList: return limitViews(now)
         }
@@ -135,10 +140,7 @@ extension Model {
             return worker
         }
         removals = [:]
-        for name in limits.keys {
-            limits[name]?.calls = []
-            limits[name]?.refused = 0
-        }
+        limits = limits.mapValues { $0.restarted }
         drains = [:]
         for number in operations.keys { operations[number]?.restart() }
     }

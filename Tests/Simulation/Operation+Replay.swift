@@ -25,6 +25,8 @@ extension MartletEngine.Operation {
         case .stopOperation(let request): request.request
         case .cronSet(let request): request.request
         case .cron(let request): request.request
+        case .breakerSet(let request): request.request
+        case .breaker(let request): request.request
         case .limitSet(let request): request.request
         case .limitTake(let request): request.request
         case .limitGive(let request): request.request
@@ -33,7 +35,8 @@ extension MartletEngine.Operation {
             .wait,
             .hello,
             .beat, .order, .workerList,
-            .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList:
+            .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList,
+            .breakerInfo, .breakerList:
             nil
         }
     }

@@ -33,8 +33,10 @@ enum Outcome: Equatable {
     case deadKinds([KindSight])
     case crons([CronView])
     case times([Timestamp])
-    case taken(TakeAnswer)
-    case limits([LimitView])
+    case taken(TakeSight)
+    case limits([LimitSight])
+    case allowed(BreakerPhase, Bool)
+    case breakers([BreakerSight])
 }
 
 /// What ADD … FULL tells.

@@ -28,4 +28,28 @@ extension ReplyWriter {
         bulk("utilisation")
         double(view.utilisation)
     }
+
+    /// BREAKER.ALLOW.
+    mutating func allowed(_ phase: BreakerPhase, _ isAllowed: Bool) {
+        map(2)
+        field("state", text: phase.name)
+        field("allowed", flag: isAllowed)
+    }
+
+    /// BREAKER.GET.
+    mutating func breaker(_ view: BreakerView) {
+        map(10)
+        field("name", view.name)
+        field("state", text: view.phase.name)
+        field("fails", view.settings.fails)
+        field("per", view.settings.per)
+        field("cool", view.settings.cool)
+        field("probes", view.settings.probes)
+        bulk("kinds")
+        array(view.settings.kinds.count)
+        for kind in view.settings.kinds { bulk(kind) }
+        field("failures", view.failures)
+        field("opened_at", view.openedAt)
+        field("retry_at", view.retryAt)
+    }
 }

@@ -23,6 +23,8 @@ extension ReplyWriter {
             case .maxLength: options.maxLength.map { integer($0) } ?? null()
             case .concurrency: options.concurrency.map { integer($0) } ?? null()
             case .aging: options.aging.map { integer($0) } ?? null()
+            case .limit: options.limit.map { bulk($0) } ?? null()
+            case .breaker: options.breaker.map { bulk($0) } ?? null()
             }
         }
     }

@@ -45,6 +45,9 @@ extension ReplyWriter {
         case .cron(let view): cron(view)
         case .crons(let views): each(views) { $0.cron($1) }
         case .times(let times): each(times) { $0.integer($1) }
+        case .allowed(let phase, let isAllowed): allowed(phase, isAllowed)
+        case .breaker(let view): breaker(view)
+        case .breakers(let views): each(views) { $0.breaker($1) }
         case .taken(let answer): taken(answer)
         case .limit(let view): limit(view)
         case .limits(let views): each(views) { $0.limit($1) }

@@ -19,6 +19,7 @@ struct CommandTable: Sendable {
             bulkCommands,
             cronCommands,
             limitCommands,
+            breakerCommands,
             connectionCommands,
             clientCommands,
             serverCommands,

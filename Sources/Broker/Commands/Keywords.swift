@@ -95,6 +95,13 @@ extension Keyword {
     static let ordered = Keyword("ORDERED")
     static let weighted = Keyword("WEIGHTED")
     static let group = Keyword("GROUP")
+    static let limit = Keyword("LIMIT")
+    static let ok = Keyword("OK")
+    static let fail = Keyword("FAIL")
+    static let fails = Keyword("FAILS")
+    static let cool = Keyword("COOL")
+    static let probes = Keyword("PROBES")
+    static let kinds = Keyword("KINDS")
 }
 
 /// Which option it is, for "each at most once". AT and DELAY are one.

@@ -16,7 +16,8 @@ let queueCommands = [
         usage:
             "queue [PRIORITY p] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | "
             + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [KEEPMAX n] "
-            + "[RETRYSHARE pct | ADAPTIVE] [DLQMAX n] [MAXLEN n] [CONCURRENCY n] [AGING ms] [REQ nonce]",
+            + "[RETRYSHARE pct | ADAPTIVE] [DLQMAX n] [MAXLEN n] [CONCURRENCY n] [AGING ms] [LIMIT name] "
+            + "[BREAKER name] [REQ nonce]",
         summary: "Sets options of a queue; DEFAULT as a value takes one back. Tasks keep what they were added with.",
         group: "queue", reply: "OK", run: .write(parseSet)),
     Command(
@@ -81,6 +82,8 @@ private func queueRequest(
         case .concurrency: set.options.concurrency = try cursor.integer("CONCURRENCY", in: 1...Limits.latestTime)
         case .aging: set.options.aging = try cursor.duration("AGING", atLeast: 1)
         case .retryShare: set.options.retryShare = Int(try cursor.integer("RETRYSHARE", in: 0...100))
+        case .limit: set.options.limit = try cursor.name("LIMIT")
+        case .breaker: set.options.breaker = try cursor.name("BREAKER")
         default: try cursor.taskOption(word, &set.options.task)
         }
     }

@@ -7,7 +7,7 @@ import NIOCore
 extension Broker {
     private static let sections = [
         "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "keyspace", "tasks", "queues",
-        "storage",
+        "breakers", "storage",
     ]
     /// Queues that INFO lists; all are in QUEUE.LIST.
     private static let listedQueues = 1_000
@@ -17,16 +17,19 @@ extension Broker {
     ) throws -> String {
         let everything = asked.isEmpty || !Set(asked).isDisjoint(with: ["all", "default", "everything"])
         let queues = try Look(now: now).allQueues(engine, transaction)
+        let breakers = engine.breakerViews(now)
         var text = ""
         for section in Self.sections where everything || asked.contains(section) {
             if !text.isEmpty { text += "\r\n" }
             text += "# \(section.prefix(1).uppercased())\(section.dropFirst())\r\n"
-            for (name, value) in lines(section, queues, now) { text += "\(name):\(value)\r\n" }
+            for (name, value) in lines(section, queues, breakers, now) { text += "\(name):\(value)\r\n" }
         }
         return text
     }
 
-    private func lines(_ section: String, _ queues: [QueueView], _ now: Timestamp) -> [(String, String)] {
+    private func lines(
+        _ section: String, _ queues: [QueueView], _ breakers: [BreakerView], _ now: Timestamp
+    ) -> [(String, String)] {
         switch section {
         case "server": server(now)
         case "clients": clients
@@ -36,7 +39,9 @@ extension Broker {
         case "replication": [("role", "master"), ("connected_slaves", "0")]
         case "cpu": cpu
         case "tasks": tasks(queues)
-        case "queues": queues.prefix(Self.listedQueues).map { ("queue_\(Self.name($0))", Self.line($0)) }
+        case "queues": queues.prefix(Self.listedQueues).map { ("queue_\(Self.name($0.name))", Self.line($0)) }
+        case "breakers":
+            breakers.map { ("breaker_\(Self.name($0.name))", "state=\($0.phase.name),failures=\($0.failures)") }
         case "storage": storage
         // There are no keys but the reserved ones, which do not count.
         default: []
@@ -115,9 +120,9 @@ extension Broker {
         ]
     }
 
-    /// A queue's name as it may stand before a colon.
-    private static func name(_ queue: QueueView) -> String {
-        String(Request.printable(queue.name).map { $0 == ":" || $0 == " " ? "_" : $0 })
+    /// A name as it may stand before a colon.
+    private static func name(_ name: Bytes) -> String {
+        String(Request.printable(name).map { $0 == ":" || $0 == " " ? "_" : $0 })
     }
 
     private static func line(_ queue: QueueView) -> String {

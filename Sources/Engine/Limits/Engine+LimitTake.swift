@@ -54,7 +54,8 @@ extension Engine {
     private func limited(
         _ limit: LimitState, behind: Int64, _ request: LimitTakeRequest, _ now: Timestamp
     ) -> TakeAnswer {
-        TakeAnswer(
+        let limit = limit.at(now)
+        return TakeAnswer(
             isLimited: true, limit: limit.most, remaining: limit.available(at: now),
             retryAfter: max(1, limit.wait(for: behind + request.cost, now)), reset: limit.waitUntilFull(now))
     }

@@ -62,6 +62,7 @@ extension Engine {
         for taker in limit.takers {
             finishedOperations.append((taker.request.caller, .refused(Self.noLimit(request.name))))
         }
+        touched.formUnion(limit.queues.keys)
         limits[number] = nil
         try transaction.delete(Tables.limits, queueKey(number))
         return remember(request.request, .ok)
@@ -137,7 +138,8 @@ extension Engine {
 
     func limitViews(_ now: Timestamp) -> [LimitView] { limits.ordered.map { view($0, now) } }
 
-    private func view(_ limit: LimitState, _ now: Timestamp) -> LimitView {
+    private func view(_ stored: LimitState, _ now: Timestamp) -> LimitView {
+        let limit = stored.at(now)
         var view = LimitView(
             name: limit.name, available: limit.available(at: now), waiting: Int64(limit.takers.count),
             granted: limit.granted, refused: limit.refused, utilisation: 0)
@@ -147,10 +149,7 @@ extension Engine {
             view.utilisation = limit.use.share(rate: bucket.rate, per: bucket.per, now)
         case .slots(let slots):
             view.slots = slots
-            // Nothing may have been written since a permit's time was over.
-            let over = limit.over(by: now).reduce(0) { $0 + (limit.permits[$1]?.slots ?? 0) }
-            view.available = max(0, slots - limit.held + over)
-            view.utilisation = min(1, Double(limit.held - over) / Double(slots))
+            view.utilisation = min(1, Double(limit.held) / Double(slots))
         }
         return view
     }

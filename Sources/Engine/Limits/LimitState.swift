@@ -44,8 +44,11 @@ struct LimitState {
     /// The open group changed what is stored of it.
     var isChanged = false
 
+    /// Queues with blocked callers that it holds back, and how many tokens they need. In memory.
+    var queues: [UInt32: Int64] = [:]
+
     /// Nobody waits, and nothing ends by itself.
-    var isQuiet: Bool { takers.isEmpty && permits.isEmpty }
+    var isQuiet: Bool { takers.isEmpty && permits.isEmpty && queues.isEmpty }
 
     init(number: UInt32, name: Bytes, kind: Kind, now: Timestamp) {
         (self.number, self.name, self.kind) = (number, name, kind)
@@ -116,8 +119,10 @@ struct LimitState {
     /// When something is to be done: the first of those who wait can be served, one gives up, or a permit ends.
     var nextInstant: Timestamp? {
         var next = [nextEnd, takers.compactMap(\.until).min()].compactMap { $0 }.min()
-        if case .tokens(let bucket) = kind, let first = takers.first {
-            next = min(next ?? .max, bucket.instant(for: first.request.cost))
+        if case .tokens(let bucket) = kind,
+            let least = takers.first?.request.cost ?? queues.values.min().map({ min($0, bucket.burst) })
+        {
+            next = min(next ?? .max, bucket.instant(for: least))
         }
         return next
     }
@@ -136,6 +141,13 @@ struct LimitState {
         held -= permit.slots
         if permit.until == nextEnd { nextEnd = permits.values.map(\.until).min() }
         return true
+    }
+
+    /// As it is at `now`: without permits whose time is over.
+    func at(_ now: Timestamp) -> LimitState {
+        var limit = self
+        for permit in over(by: now) { _ = limit.remove(permit: permit) }
+        return limit
     }
 
     /// The permits whose time is over.

@@ -96,6 +96,12 @@ public enum Limits {
     public static let limitPer: ClosedRange<Int64> = 1...2_678_400_000
     /// SLOTS of a limit.
     public static let limitSlots: ClosedRange<Int64> = 1...10_000
+    /// Breakers (BREAKER.SET) there are.
+    public static let breakers = 1_000
+    /// FAILS and PROBES of a breaker.
+    public static let breakerCount: ClosedRange<Int64> = 1...1_000
+    /// KINDS of a breaker.
+    public static let breakerKinds: ClosedRange<Int64> = 1...64
     /// How long a REQ nonce is remembered, in milliseconds.
     public static let nonceAge: Milliseconds = 600_000
     /// How many REQ nonces are remembered, the newest.
