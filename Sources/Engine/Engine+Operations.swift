@@ -87,6 +87,7 @@ extension Engine {
             try end(operation, .stopped, now, transaction)
         }
         try setPause(QueuePause(), queue, transaction)
+        leaveGates(queue)
         change(queue) { $0.name = [] }
         queueNumbers[request.queue] = nil
         var operation = BulkOperation(

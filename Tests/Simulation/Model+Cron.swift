@@ -79,9 +79,7 @@ extension Model {
         if case .id(let id) = answer { manual = id }
         var runs: [(id: TaskID, name: Bytes, at: Timestamp)] = []
         for view in views {
-            guard let entry = crons[view.name], !entry.view.isPaused, view.schedule == entry.view.schedule else {
-                continue
-            }
+            guard let entry = crons[view.name], !entry.view.isPaused else { continue }
             let new = view.history.suffix(Int(view.runs - entry.view.runs)).filter { $0.id != manual }
             runs += new.map { ($0.id, view.name, $0.at) }
         }

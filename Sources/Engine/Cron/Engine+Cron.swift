@@ -12,6 +12,8 @@ extension Engine {
         case .unknown: break
         }
         if let refusal = refusal(of: request) { return .refused(refusal) }
+        // What was due under the old schedule comes first.
+        try runCrons(by: now, limit: Self.cronsAtOnce, transaction)
         let before = crons[request.name]
         var entry = CronEntry(number: before?.number ?? crons.lastNumber + 1, request, anchor: now)
         if let before {
