@@ -19,7 +19,7 @@ extension Engine {
         }
         let until = span == 0 || span > Limits.latestTime - now ? nil : now + span
         drains.insert(Drain(request: request, until: until))
-        journal.changes.append(.drainEntered(request.caller))
+        undoLog.changes.append(.drainEntered(request.caller))
         return .blocked
     }
 
@@ -35,7 +35,7 @@ extension Engine {
         for caller in drains.callers {
             guard let drain = drains[caller], let isEmpty = outcome(ofDraining: drain.request.queue) else { continue }
             drains.remove(caller)
-            journal.changes.append(.drainLeft(drain))
+            undoLog.changes.append(.drainLeft(drain))
             deliver(caller, isEmpty ? remember(drain.request.request, .ok) : .bytes(nil))
         }
     }

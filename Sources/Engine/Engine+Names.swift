@@ -35,7 +35,7 @@ extension Engine {
         let number = UInt32(types.count + 1)
         try transaction.put(Tables.names, Names.key(.type, number)) { $0.bytes(name) }
         _ = types.add(name)
-        journal.changes.append(.typeAdded)
+        undoLog.changes.append(.typeAdded)
         return number
     }
 

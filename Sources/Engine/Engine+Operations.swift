@@ -141,7 +141,7 @@ extension Engine {
         try store(operation, transaction)
         let over = operations.all.count - operations.running.count
         guard over > Limits.operationsKept, let oldest = operations.oldestOver else { return }
-        journal.changes.append(.operation(oldest, operations[oldest]))
+        undoLog.changes.append(.operation(oldest, operations[oldest]))
         operations[oldest] = nil
         try transaction.delete(Tables.operations, taskKey(oldest))
     }
@@ -150,7 +150,7 @@ extension Engine {
     mutating func store(
         _ operation: BulkOperation, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        journal.changes.append(.operation(operation.number, operations[operation.number]))
+        undoLog.changes.append(.operation(operation.number, operations[operation.number]))
         operations[operation.number] = operation
         broker.lastOperation = max(broker.lastOperation, operation.number)
         try transaction.put(Tables.operations, taskKey(operation.number)) { operation.write(to: &$0) }

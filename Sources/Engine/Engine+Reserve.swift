@@ -40,7 +40,7 @@ extension Engine {
         if followsAcknowledge { remember([], request.request, true) }
         let until = span == 0 || span > Limits.latestTime - now ? nil : now + span
         room.enter(request, until: until, followsAcknowledge: followsAcknowledge)
-        journal.changes.append(.waiterEntered(request.caller))
+        undoLog.changes.append(.waiterEntered(request.caller))
         waitAtGates()
         return .blocked
     }

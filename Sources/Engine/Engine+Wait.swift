@@ -17,7 +17,7 @@ extension Engine {
             return .waited(try endings(request.ids, [:], now, transaction))
         }
         let until = span == 0 || span > Limits.latestTime - now ? nil : now + span
-        journal.changes.append(.watcher(request.caller, nil))
+        undoLog.changes.append(.watcher(request.caller, nil))
         watchers.enter(request, until: until, tasks: tasks, pending: pending)
         return .blocked
     }
@@ -95,7 +95,7 @@ extension Engine {
     private mutating func changeWatchers(of sequence: UInt64, _ change: (inout Watcher) -> Void) {
         for caller in watchers.callers(of: sequence) {
             guard var watcher = watchers[caller] else { continue }
-            journal.changes.append(.watcher(caller, watcher))
+            undoLog.changes.append(.watcher(caller, watcher))
             watcher.pending.remove(sequence)
             change(&watcher)
             watchers.insert(watcher)
@@ -110,7 +110,7 @@ extension Engine {
             for sequence in (watchers[caller]?.pending ?? []).sorted() { try settle(sequence, now, transaction) }
             guard let watcher = watchers[caller] else { continue }
             let endings = try endings(watcher.request.ids, watcher.gone, now, transaction)
-            journal.changes.append(.watcher(caller, watcher))
+            undoLog.changes.append(.watcher(caller, watcher))
             watchers.remove(caller)
             deliver(caller, .waited(endings))
         }

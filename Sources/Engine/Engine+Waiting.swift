@@ -26,7 +26,7 @@ extension Engine {
                 continue
             }
             room.remove(caller)
-            journal.changes.append(.waiterLeft(waiter))
+            undoLog.changes.append(.waiterLeft(waiter))
             remember(tasks, waiter.request.request, waiter.followsAcknowledge)
             deliver(caller, .handedOut(tasks))
         }
@@ -80,11 +80,11 @@ extension Engine {
         guard waiter.request.request == nonce else { return .refused(Self.otherArguments) }
         if caller == request.caller { return .blocked }
         room.remove(caller)
-        journal.changes.append(.waiterLeft(waiter))
+        undoLog.changes.append(.waiterLeft(waiter))
         var taken = waiter
         taken.request.caller = request.caller
         room.insert(taken)
-        journal.changes.append(.waiterEntered(request.caller))
+        undoLog.changes.append(.waiterEntered(request.caller))
         displaced.append(caller)
         return .blocked
     }

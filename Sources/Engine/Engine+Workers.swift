@@ -76,7 +76,7 @@ extension Engine {
         _ change: (inout WorkerRecord) -> Void
     ) throws(StorageError) {
         let before = workers[name]
-        journal.changes.append(.worker(name, before))
+        undoLog.changes.append(.worker(name, before))
         var worker = before ?? WorkerRecord(number: workers.lastNumber + 1, name: name, now: now)
         change(&worker)
         let changed = worker
@@ -98,7 +98,7 @@ extension Engine {
                 guard isFull else { return nil }
                 return CommandError(.error, "\(Limits.workers) workers are known and none of them is stale")
             }
-            journal.changes.append(.worker(silent.name, silent))
+            undoLog.changes.append(.worker(silent.name, silent))
             workers[silent.name] = nil
             try transaction.delete(Tables.workers, queueKey(silent.number))
         }
@@ -109,7 +109,7 @@ extension Engine {
     @inline(__always)
     mutating func countWorker(_ name: Bytes?, _ what: WorkerCount, _ change: Int64 = 1) {
         guard let name, !workers.isEmpty, workers.count(name, what, change) else { return }
-        journal.changes.append(.workerCounted(name, what, change))
+        undoLog.changes.append(.workerCounted(name, what, change))
     }
 
     /// What ended by itself counts before anybody looks.

@@ -5,7 +5,7 @@ public import MartletStorage
 /// randomness but the seed, no I/O but the transaction it is lent.
 ///
 /// What it keeps in memory never runs ahead of the disk: every change within a group is undone when the group is given
-/// up (`GroupJournal`).
+/// up (`UndoLog`).
 public struct Engine {
     var broker: BrokerRecord
     /// By queue number − 1.
@@ -37,7 +37,7 @@ public struct Engine {
     var timerBound: Timestamp = .min
     /// For jitter.
     var random: SplitMix64
-    var journal = GroupJournal()
+    var undoLog = UndoLog()
     /// Queues that may have something for blocked callers.
     var touched: Set<UInt32> = []
     /// Blocked calls that another connection took over: their callers are told that there is nothing.

@@ -64,7 +64,7 @@ extension Engine {
         guard var entry = crons[request.name] else { return .refused(Self.noCron(request.name)) }
         switch request.action {
         case .delete:
-            journal.changes.append(.cron(entry.name, entry))
+            undoLog.changes.append(.cron(entry.name, entry))
             crons[entry.name] = nil
             try transaction.delete(Tables.crons, CronEntry.key(entry.number))
             try transaction.delete(Tables.bodies, BodyKind.cron.key(entry.number))
@@ -94,7 +94,7 @@ extension Engine {
     mutating func store(
         _ entry: CronEntry, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        journal.changes.append(.cron(entry.name, crons[entry.name]))
+        undoLog.changes.append(.cron(entry.name, crons[entry.name]))
         crons[entry.name] = entry
         try transaction.put(Tables.crons, CronEntry.key(entry.number)) { entry.write(to: &$0) }
     }

@@ -21,7 +21,7 @@ extension Engine {
             return .refused(CommandError(.error, "\(Limits.breakers) breakers are set; delete one that is not used"))
         }
         let number = breakers.nextNumber
-        journal.breakers.append((number, nil))
+        undoLog.breakers.append((number, nil))
         var breaker = BreakerState(number: number, name: request.name, settings: request.settings)
         breaker.isChanged = true
         breakers[number] = breaker
@@ -71,7 +71,7 @@ extension Engine {
     /// A breaker, to be changed: the way it was is kept. `isStored`: its record is written when the group closes.
     mutating func change(breaker number: UInt32, isStored: Bool = true, _ body: (inout BreakerState) -> Void) {
         guard var breaker = breakers[number] else { return }
-        if !journal.breakers.contains(where: { $0.number == number }) { journal.breakers.append((number, breaker)) }
+        if !undoLog.breakers.contains(where: { $0.number == number }) { undoLog.breakers.append((number, breaker)) }
         if isStored { breaker.isChanged = true }
         body(&breaker)
         breakers[number] = breaker

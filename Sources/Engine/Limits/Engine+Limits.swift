@@ -18,7 +18,7 @@ extension Engine {
             let number = limits.nextNumber
             var limit = LimitState(number: number, name: request.name, kind: Self.kind(request.kind, now), now: now)
             limit.isChanged = true
-            journal.limits.append((number, nil))
+            undoLog.limits.append((number, nil))
             limits[number] = limit
             return remember(request.request, .ok)
         }
@@ -125,7 +125,7 @@ extension Engine {
     /// A limit, to be changed: the way it was is kept. `isStored`: its record is written when the group closes.
     mutating func change(limit number: UInt32, isStored: Bool = true, _ body: (inout LimitState) -> Void) {
         guard let before = limits[number] else { return }
-        if !journal.limits.contains(where: { $0.number == number }) { journal.limits.append((number, before)) }
+        if !undoLog.limits.contains(where: { $0.number == number }) { undoLog.limits.append((number, before)) }
         _ = limits.change(number) { limit in
             if isStored { limit.isChanged = true }
             body(&limit)

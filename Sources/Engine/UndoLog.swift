@@ -2,7 +2,7 @@ import MartletProtocol
 import MartletStorage
 
 /// How to undo what the open group changed in memory.
-struct GroupJournal {
+struct UndoLog {
     enum Change {
         case leaseAdded(UInt64)
         case leaseRemoved(UInt64, Lease)
@@ -40,11 +40,11 @@ struct GroupJournal {
 extension Engine {
     /// Before the first operation of a group.
     mutating func beginGroup() {
-        journal.broker = broker
-        journal.timerBound = timerBound
-        journal.random = random
-        journal.queueCount = queues.count
-        journal.freeQueues = freeQueues
+        undoLog.broker = broker
+        undoLog.timerBound = timerBound
+        undoLog.random = random
+        undoLog.queueCount = queues.count
+        undoLog.freeQueues = freeQueues
     }
 
     /// A queue, to be changed: the way it was is kept, and it is stored when the group closes.
@@ -52,7 +52,7 @@ extension Engine {
     mutating func change(_ queue: UInt32, _ body: (inout QueueState) -> Void) {
         let index = Int(queue) - 1
         if !queues[index].isChanged {
-            journal.queues.append((queue, queues[index]))
+            undoLog.queues.append((queue, queues[index]))
             queues[index].isChanged = true
         }
         body(&queues[index])
@@ -60,32 +60,32 @@ extension Engine {
 
     mutating func addLease(_ sequence: UInt64, _ lease: Lease) {
         leases.insert(sequence, lease)
-        journal.changes.append(.leaseAdded(sequence))
+        undoLog.changes.append(.leaseAdded(sequence))
     }
 
     mutating func removeLease(_ sequence: UInt64) {
         guard let lease = leases.remove(sequence) else { return }
         // A slot is free: somebody may have waited for it.
         if queues[Int(lease.queue) - 1].settings.options.concurrency != nil { touched.insert(lease.queue) }
-        journal.changes.append(.leaseRemoved(sequence, lease))
+        undoLog.changes.append(.leaseRemoved(sequence, lease))
     }
 
     /// After the last operation: what the group changed of queues, numbers and remembered answers is stored.
     mutating func sealGroup(now: Timestamp, in transaction: borrowing Transaction<Writing>) throws(StorageError) {
-        for (number, _) in journal.queues {
+        for (number, _) in undoLog.queues {
             let queue = queues[Int(number) - 1]
             try transaction.put(Tables.queues, queueKey(number)) { queue.write(to: &$0) }
         }
-        for (number, _) in journal.limits {
+        for (number, _) in undoLog.limits {
             guard let limit = limits[number], limit.isChanged else { continue }
             try transaction.put(Tables.limits, queueKey(number)) { limit.write(to: &$0) }
         }
-        for (number, _) in journal.breakers {
+        for (number, _) in undoLog.breakers {
             guard let breaker = breakers[number], breaker.isChanged else { continue }
             try transaction.put(Tables.breakers, queueKey(number)) { breaker.write(to: &$0) }
         }
         if !nonces.open.isEmpty { try storeRequests(now, transaction) }
-        if broker != journal.broker {
+        if broker != undoLog.broker {
             let broker = broker
             try transaction.put(Tables.queues, queueKey(0), version: BrokerRecord.format) { broker.write(to: &$0) }
         }
@@ -93,16 +93,16 @@ extension Engine {
 
     /// The group is durable.
     mutating func commitGroup() {
-        for (number, _) in journal.queues { queues[Int(number) - 1].isChanged = false }
-        for (number, _) in journal.limits { _ = limits.change(number) { $0.isChanged = false } }
-        for (number, _) in journal.breakers { breakers[number]?.isChanged = false }
+        for (number, _) in undoLog.queues { queues[Int(number) - 1].isChanged = false }
+        for (number, _) in undoLog.limits { _ = limits.change(number) { $0.isChanged = false } }
+        for (number, _) in undoLog.breakers { breakers[number]?.isChanged = false }
         nonces.closeGroup(as: broker.lastRequestGroup)
-        clearJournal()
+        clearUndoLog()
     }
 
     /// The group is given up: memory is as it was before.
     mutating func rollBackGroup() {
-        for change in journal.changes.reversed() {
+        for change in undoLog.changes.reversed() {
             switch change {
             case .leaseAdded(let sequence): leases.remove(sequence)
             case .leaseRemoved(let sequence, let lease): leases.insert(sequence, lease)
@@ -121,32 +121,32 @@ extension Engine {
             }
         }
         rollBackQueues()
-        for (number, before) in journal.limits.reversed() { limits[number] = before }
-        for (number, before) in journal.breakers.reversed() { breakers[number] = before }
+        for (number, before) in undoLog.limits.reversed() { limits[number] = before }
+        for (number, before) in undoLog.breakers.reversed() { breakers[number] = before }
         finishedOperations.removeAll()
-        if let before = journal.broker { broker = before }
-        if let before = journal.timerBound { timerBound = before }
-        if let before = journal.random { random = before }
+        if let before = undoLog.broker { broker = before }
+        if let before = undoLog.timerBound { timerBound = before }
+        if let before = undoLog.random { random = before }
         touched.removeAll()
         displaced.removeAll()
         nonces.dropOpenGroup()
-        clearJournal()
+        clearUndoLog()
     }
 
     private mutating func rollBackQueues() {
-        for (number, _) in journal.queues { queueNumbers[queues[Int(number) - 1].name] = nil }
-        for (number, before) in journal.queues where number <= journal.queueCount {
+        for (number, _) in undoLog.queues { queueNumbers[queues[Int(number) - 1].name] = nil }
+        for (number, before) in undoLog.queues where number <= undoLog.queueCount {
             queues[Int(number) - 1] = before
             if !before.name.isEmpty { queueNumbers[before.name] = number }
         }
-        queues.removeLast(queues.count - journal.queueCount)
-        freeQueues = journal.freeQueues
+        queues.removeLast(queues.count - undoLog.queueCount)
+        freeQueues = undoLog.freeQueues
     }
 
-    private mutating func clearJournal() {
-        journal.changes.removeAll(keepingCapacity: true)
-        journal.queues.removeAll(keepingCapacity: true)
-        journal.limits.removeAll(keepingCapacity: true)
-        journal.breakers.removeAll(keepingCapacity: true)
+    private mutating func clearUndoLog() {
+        undoLog.changes.removeAll(keepingCapacity: true)
+        undoLog.queues.removeAll(keepingCapacity: true)
+        undoLog.limits.removeAll(keepingCapacity: true)
+        undoLog.breakers.removeAll(keepingCapacity: true)
     }
 }
