@@ -37,6 +37,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(name: "CLMDB", path: "Sources/CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
@@ -45,8 +46,11 @@ let package = Package(
             name: "MartletStorage", dependencies: ["CLMDB", "CZlib"], path: "Sources/Storage", swiftSettings: house),
         .target(name: "MartletProtocol", dependencies: [nio], path: "Sources/Protocol", swiftSettings: safe),
         .target(
-            name: "MartletEngine", dependencies: ["MartletStorage", "MartletProtocol"], path: "Sources/Engine",
-            swiftSettings: safe),
+            name: "MartletEngine",
+            dependencies: [
+                "MartletStorage", "MartletProtocol", .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            path: "Sources/Engine", swiftSettings: safe),
         .target(
             name: "MartletBroker",
             dependencies: [

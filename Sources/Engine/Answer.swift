@@ -138,6 +138,12 @@ public struct HistoryEntry: Hashable, Sendable {
     public var worker: Bytes?
 }
 
+/// Spans of time by percentile.
+public struct DurationView: Hashable, Sendable {
+    public var half: Milliseconds
+    public var most: Milliseconds
+}
+
 /// Everything QUEUE.INFO tells, as far as it is kept.
 public struct QueueView: Hashable, Sendable {
     public var name: Bytes
@@ -155,6 +161,13 @@ public struct QueueView: Hashable, Sendable {
     public var totalFailed: Int64
     /// Age of the oldest task that is due and waits; `nil`: none does.
     public var oldest: Milliseconds?
+    /// Per second over the last minute: tasks added, tasks completed, attempts failed; `nil`: nothing happened lately.
+    public var inRate: Double?
+    public var outRate: Double?
+    public var failRate: Double?
+    /// How long tasks waited after they were due, and how long attempts ran, in the last minute or two.
+    public var waits: DurationView?
+    public var runs: DurationView?
     public var paused: Bool
     public var draining: Bool
     /// Per cent of contested hand-outs that go to the retry lane now.

@@ -155,6 +155,7 @@ extension Engine {
             $0.totalAdded += 1
             $0.count(isLater ? .scheduled : .pending, 1)
         }
+        tell(record.queue, sequence, type: record.type, from: nil, to: isLater ? .scheduled : .pending)
         let range = WaitingRange(priority: record.priority, lane: .fresh)
         let key = WaitingKey(queue: record.queue, range: range, due: record.runAt, sequence: sequence)
         try enterWaiting(key, hasState: false, isLater: isLater, transaction)

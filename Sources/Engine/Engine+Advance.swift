@@ -64,7 +64,8 @@ extension Engine {
         try transaction.delete(Tables.timers, timer.bytes)
         switch timer.kind {
         case .due:
-            count(timer.queue, .scheduled, .due)
+            let type = events.isOn ? try task(timer.sequence, transaction)?.type : nil
+            count(timer.queue, .scheduled, .due, of: timer.sequence, type: type ?? 0)
             touched.insert(timer.queue)
         case .timeToLive: try expire(timer.sequence, at: timer.at, now, transaction)
         case .retention: try removeEnded(timer.sequence, transaction)
@@ -154,7 +155,7 @@ extension Engine {
         let was = state.state
         // The counters still say SCHEDULED where the bookkeeping is behind; the task itself was due.
         let from: TaskState = was == .scheduled && state.runAt <= at ? .pending : was
-        state.state = count(task.queue, was, .expire)
+        state.state = count(task.queue, was, .expire, of: key.sequence, type: task.type)
         let row = HistoryRow(.timeToLive, of: state, from: from, to: .expired, at: at)
         try note(row, key.sequence, &state, transaction)
         try end(key.sequence, state, at: at, transaction)

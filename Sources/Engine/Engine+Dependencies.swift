@@ -122,6 +122,7 @@ extension Engine {
             $0.totalAdded += 1
             $0.count(.blocked, 1)
         }
+        tell(task.queue, sequence, type: task.type, from: nil, to: .blocked)
         return key
     }
 
@@ -211,7 +212,8 @@ extension Engine {
     ) throws(StorageError) {
         var state = try leaveWaiting(key, flags, task, transaction)
         let isLater = state.runAt > now
-        state.state = count(key.queue, .blocked, isLater ? .unblockLater : .unblock)
+        let event: TaskEvent = isLater ? .unblockLater : .unblock
+        state.state = count(key.queue, .blocked, event, of: key.sequence, type: task.type)
         let row = HistoryRow(.unblock, of: state, from: .blocked, to: state.state, at: now)
         try note(row, key.sequence, &state, transaction)
         try waitAgain(key.sequence, state, isLater: isLater, transaction)

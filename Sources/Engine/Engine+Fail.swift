@@ -70,6 +70,7 @@ extension Engine {
         state.errorKind = failure.kind
         change(state.queue) { $0.totalFailed += 1 }
         feedBreaker(of: state.queue, at, failed: true, kind: failure.kind)
+        undoLog.samples.append(.init(queue: state.queue, kind: .run, span: at - state.startedAt))
         countWorker(state.worker, .failed)
         let texts = (kind: failure.kind, message: Bytes?.some(failure.message), trace: failure.trace)
         if state.cancel {
@@ -93,7 +94,8 @@ extension Engine {
         // An expired lease keeps the due time: nobody is to blame, and its place in the line is its own.
         if let delay { state.runAt = min(at + delay, Limits.latestTime) }
         let isLater = (delay ?? 0) > 0
-        state.state = count(state.queue, .active, isLater ? .retryLater : .retryNow)
+        let event: TaskEvent = isLater ? .retryLater : .retryNow
+        state.state = count(state.queue, .active, event, of: sequence, type: state.type)
         var row = HistoryRow(failure.reason, of: state, from: .active, to: state.state, at: at)
         (row.kind, row.message, row.trace) = texts
         try note(row, sequence, &state, transaction)

@@ -107,9 +107,10 @@ extension Engine {
             return try wasAcknowledged(known, by: token, transaction) ? nil : refusal
         }
         guard var state = try takeActive(sequence, transaction) else { return unknownTask(id) }
-        state.state = count(state.queue, .active, .acknowledge)
+        state.state = count(state.queue, .active, .acknowledge, of: sequence, type: state.type)
         change(state.queue) { $0.totalCompleted += 1 }
         feedBreaker(of: state.queue, now, failed: false)
+        undoLog.samples.append(.init(queue: state.queue, kind: .run, span: now - state.startedAt))
         countWorker(state.worker, .completed)
         if let result {
             state.resultSize = result.count
@@ -165,7 +166,8 @@ extension Engine {
             return
         }
         if delay > 0 { state.runAt = now + delay }
-        let to = count(state.queue, .active, delay > 0 ? .releaseLater : .release)
+        let event: TaskEvent = delay > 0 ? .releaseLater : .release
+        let to = count(state.queue, .active, event, of: sequence, type: state.type)
         try note(HistoryRow(.release, of: state, from: .active, to: to, at: now), sequence, &state, transaction)
         state.attempt -= 1
         state.state = to
@@ -179,7 +181,7 @@ extension Engine {
         texts: (kind: Bytes?, message: Bytes?, trace: Bytes?) = (nil, nil, nil),
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        state.state = count(state.queue, .active, event)
+        state.state = count(state.queue, .active, event, of: sequence, type: state.type)
         var row = HistoryRow(reason, of: state, from: .active, to: state.state, at: now)
         (row.kind, row.message, row.trace) = texts
         try note(row, sequence, &state, transaction)
@@ -195,7 +197,7 @@ extension Engine {
         try settle(sequence, now, transaction)
         guard leases[sequence]?.token == token, var state = try takeActive(sequence, transaction) else { return }
         if state.cancel { return try endAttempt(sequence, &state, .release, .cancel, now, transaction) }
-        count(state.queue, .active, .release)
+        count(state.queue, .active, .release, of: sequence, type: state.type)
         countWorker(state.worker, .started, -1)
         state.attempt -= 1
         state.state = .pending

@@ -2,10 +2,15 @@ import MartletProtocol
 import MartletStorage
 
 extension Engine {
-    /// The one door of the life cycle: consults the table, moves the counters, says where the task is now.
+    /// The one door of the life cycle: consults the table, moves the counters, tells who listens, says where the task
+    /// is now.
     @discardableResult
-    mutating func count(_ queue: UInt32, _ from: TaskState, _ event: TaskEvent) -> TaskState {
+    mutating func count(
+        _ queue: UInt32, _ from: TaskState, _ event: TaskEvent, of sequence: UInt64, type: UInt32,
+        toldOf told: UInt32? = nil
+    ) -> TaskState {
         guard let to = from.after(event) else { preconditionFailure("\(from) does not allow \(event)") }
+        tell(told ?? queue, sequence, type: type, from: from, to: to)
         change(queue) {
             $0.count(from, -1)
             $0.count(to, 1)

@@ -65,7 +65,7 @@ extension Engine {
     ) throws(StorageError) {
         var state = try leaveWaiting(key, flags, task, transaction)
         let was = state.state
-        state.state = count(key.queue, was, .cancel)
+        state.state = count(key.queue, was, .cancel, of: key.sequence, type: task.type)
         var row = HistoryRow(.cancel, of: state, from: Self.shown(was, state, now), to: .cancelled, at: now)
         row.message = reason
         try note(row, key.sequence, &state, transaction)

@@ -61,7 +61,8 @@ extension Engine {
         if let runAt = request.runAt { state.runAt = max(now, runAt) }
         if let priority = request.priority { state.priority = priority }
         let isLater = state.runAt > now
-        state.state = count(key.queue, was, isLater ? .moveLater : .moveNow)
+        let event: TaskEvent = isLater ? .moveLater : .moveNow
+        state.state = count(key.queue, was, event, of: key.sequence, type: task.type, toldOf: task.queue)
         if task.queue != key.queue {
             let moved = state.state
             change(key.queue) { $0.count(moved, -1) }

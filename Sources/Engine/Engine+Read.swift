@@ -114,11 +114,16 @@ extension Engine {
     ) throws(StorageError) -> QueueView {
         var workers = Set(leases.workers(of: queue.id))
         for waiter in room.waiters(of: queue.name) { if let worker = waiter.request.worker { workers.insert(worker) } }
+        let lately = activity[queue.id]
+        let rates = lately?.rates(now)
         return QueueView(
             name: queue.name, pending: queue[.pending], scheduled: queue[.scheduled], active: queue[.active],
             blocked: queue[.blocked], dead: queue[.dead], completed: queue[.completed], cancelled: queue[.cancelled],
             expired: queue[.expired], totalAdded: queue.totalAdded, totalCompleted: queue.totalCompleted,
             totalFailed: queue.totalFailed, oldest: try oldestDue(queue, now, transaction),
+            inRate: rates?.entered, outRate: rates?.left, failRate: rates?.failed,
+            waits: lately?.waits.percentiles(now).map { DurationView(half: $0.half, most: $0.most) },
+            runs: lately?.runs.percentiles(now).map { DurationView(half: $0.half, most: $0.most) },
             paused: queue.pause.holds(at: now),
             draining: queue.isDraining, retryShare: queue.retryShare, workers: workers.count, lagging: isBehind(at: now)
         )

@@ -94,8 +94,9 @@ extension Engine {
         start(&state, task, request, now)
         let started = state
         try transaction.put(Tables.states, Phase.active.key(sequence)) { started.write(to: &$0) }
-        count(started.queue, state.state, .handOut)
+        count(started.queue, state.state, .handOut, of: sequence, type: task.type)
         countWorker(started.worker, .started)
+        undoLog.samples.append(.init(queue: started.queue, kind: .wait, span: now - started.runAt))
         addLease(
             sequence,
             Lease(

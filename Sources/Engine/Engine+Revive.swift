@@ -45,7 +45,7 @@ extension Engine {
         }
         var state = try leaveWaiting(key, flags, task, transaction)
         let from = state.state
-        state.state = count(state.queue, from, .revive)
+        state.state = count(state.queue, from, .revive, of: sequence, type: task.type)
         try waitAnew(sequence, task, &state, from: from, reset: reset, now, transaction)
         return nil
     }
@@ -66,7 +66,7 @@ extension Engine {
             try transaction.delete(Tables.bodies, BodyKind.result.key(sequence))
         }
         (state.result, state.resultSize, state.endedAt, state.keepUntil) = (nil, nil, nil, nil)
-        state.state = count(state.queue, ended.state, .revive)
+        state.state = count(state.queue, ended.state, .revive, of: sequence, type: task.type)
         try waitAnew(sequence, task, &state, from: ended.state, reset: reset, now, transaction)
     }
 

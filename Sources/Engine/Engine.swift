@@ -27,6 +27,8 @@ public struct Engine {
     var crons = Crons()
     /// How deep ends of tasks that end others are nested.
     var endDepth = 0
+    var activity = Activity()
+    var events = Events()
     let zones: ZoneTable
     var nonces = Nonces()
     var limits = LimitTable()

@@ -110,7 +110,7 @@ struct QueueState {
 /// The broker's own numbers. Stored once a group.
 struct BrokerRecord: Equatable {
     /// Of the record format; another one is not opened.
-    static let format: UInt8 = 3
+    static let format: UInt8 = 4
 
     /// Secret of this data directory: ids' check bits are derived from it.
     var secret: UInt64
@@ -122,14 +122,23 @@ struct BrokerRecord: Equatable {
     var lastRequestGroup: UInt64 = 0
     /// The number of the last operation on many tasks.
     var lastOperation: UInt64 = 0
+    /// The last move of a task that was told: its number, and when.
+    var lastMove: UInt64 = 0
+    var lastMoveAt: Timestamp = 0
+    /// How many moves the stream holds.
+    var keptMoves: Int64 = 0
 
-    /// `secret u64 │ last sequence u64 │ last token i64 │ last request group u64 │ last operation u64`
+    /// `secret u64 │ last sequence u64 │ last token i64 │ last request group u64 │ last operation u64 │ last move u64 │
+    /// its time i64 │ moves kept i64`
     func write(to record: inout RecordWriter) {
         record.uint64(secret)
         record.uint64(lastSequence)
         record.int64(lastToken)
         record.uint64(lastRequestGroup)
         record.uint64(lastOperation)
+        record.uint64(lastMove)
+        record.int64(lastMoveAt)
+        record.int64(keptMoves)
     }
 
     init(secret: UInt64) { self.secret = secret }
@@ -140,6 +149,9 @@ struct BrokerRecord: Equatable {
         lastToken = record.int64()
         lastRequestGroup = record.uint64()
         lastOperation = record.uint64()
+        lastMove = record.uint64()
+        lastMoveAt = record.int64()
+        keptMoves = record.int64()
     }
 
     func id(_ sequence: UInt64) -> TaskID {

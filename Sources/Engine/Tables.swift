@@ -51,8 +51,11 @@ enum Tables {
     /// Breakers. Key: number.
     static let breakers = Table(index: 21, name: "breakers")
 
+    /// What happened to tasks, a record a group. Key: time and number of its first move.
+    static let moves = Table(index: 22, name: "moves")
+
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
-        workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents, breakers,
+        workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents, breakers, moves,
     ]
 }

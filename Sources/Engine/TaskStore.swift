@@ -38,7 +38,7 @@ public final class TaskStore {
                 try engine.sealGroup(now: now, in: transaction)
                 return result
             }
-            engine.commitGroup()
+            engine.commitGroup(now: now)
             return result
         } catch {
             engine.rollBackGroup()

@@ -35,6 +35,10 @@ struct UndoLog {
     var timerBound: Timestamp?
     var random: SplitMix64?
     var freeQueues: [UInt32] = []
+    /// How many moves were told before.
+    var told = 0
+    /// How long tasks waited and ran.
+    var samples: [Activity.Sample] = []
 }
 
 extension Engine {
@@ -45,6 +49,7 @@ extension Engine {
         undoLog.random = random
         undoLog.queueCount = queues.count
         undoLog.freeQueues = freeQueues
+        undoLog.told = events.told.count
     }
 
     /// A queue, to be changed: the way it was is kept, and it is stored when the group closes.
@@ -85,6 +90,7 @@ extension Engine {
             try transaction.put(Tables.breakers, queueKey(number)) { breaker.write(to: &$0) }
         }
         if !nonces.open.isEmpty { try storeRequests(now, transaction) }
+        try sealMoves(now, transaction)
         if broker != undoLog.broker {
             let broker = broker
             try transaction.put(Tables.queues, queueKey(0), version: BrokerRecord.format) { broker.write(to: &$0) }
@@ -92,11 +98,13 @@ extension Engine {
     }
 
     /// The group is durable.
-    mutating func commitGroup() {
+    mutating func commitGroup(now: Timestamp) {
+        countActivity(now)
         for (number, _) in undoLog.queues { queues[Int(number) - 1].isChanged = false }
         for (number, _) in undoLog.limits { _ = limits.change(number) { $0.isChanged = false } }
         for (number, _) in undoLog.breakers { breakers[number]?.isChanged = false }
         nonces.closeGroup(as: broker.lastRequestGroup)
+        events.closeGroup()
         clearUndoLog()
     }
 
@@ -124,6 +132,8 @@ extension Engine {
         for (number, before) in undoLog.limits.reversed() { limits[number] = before }
         for (number, before) in undoLog.breakers.reversed() { breakers[number] = before }
         finishedOperations.removeAll()
+        events.told.removeLast(events.told.count - undoLog.told)
+        events.noted.removeAll()
         if let before = undoLog.broker { broker = before }
         if let before = undoLog.timerBound { timerBound = before }
         if let before = undoLog.random { random = before }
@@ -148,5 +158,6 @@ extension Engine {
         undoLog.queues.removeAll(keepingCapacity: true)
         undoLog.limits.removeAll(keepingCapacity: true)
         undoLog.breakers.removeAll(keepingCapacity: true)
+        undoLog.samples.removeAll(keepingCapacity: true)
     }
 }

@@ -31,6 +31,8 @@ def same(two, three):
             return [item for pair in value.items() for item in map(plain, pair)]
         if isinstance(value, list):
             return [plain(item) for item in value]
+        if isinstance(value, float):
+            return b"%g" % value
         return int(value) if isinstance(value, bool) else value
 
     return plain(two) == plain(three)
@@ -127,7 +129,8 @@ def test_queue_info_and_list_have_every_field(both):
     both[0]("TASK.ADD", "b", "t", "p")
     replies = [client("QUEUE.INFO", "a") for client in both]
     assert same(*replies) and field_names(replies[1]) == QUEUE
-    assert as_map(replies[0])["scheduled"] == 1 and as_map(replies[0])["in_rate"] is None
+    assert as_map(replies[0])["scheduled"] == 1 and as_map(replies[0])["wait_p50"] is None
+    assert float(as_map(replies[0])["in_rate"]) == as_map(replies[1])["in_rate"] == 1.0
     lists = [client("QUEUE.LIST") for client in both]
     assert [len(reply) for reply in lists] == [2, 2]
     assert sorted(as_map(queue)["name"] for queue in lists[1]) == [b"a", b"b"]

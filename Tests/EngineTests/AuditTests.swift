@@ -25,7 +25,7 @@ struct PlantedStore: Sendable {
     static let tables = [
         "tasks", "states", "waiting", "timers", "ended", "bodies", "history", "queues", "names", "requests",
         "quarantine", "unique", "workers", "logs", "kinds",
-        "operations", "crons", "limits", "permits", "dependencies", "dependents",
+        "operations", "crons", "limits", "permits", "dependencies", "dependents", "breakers", "moves",
     ].enumerated().map { Table(index: $0.offset, name: $0.element) }
 
     static func table(_ name: String) -> Table { tables.first { $0.name == name } ?? tables[0] }
@@ -276,11 +276,29 @@ extension Plant {
             queue.append(UInt32(1))
             try transaction.delete(Store.table("queues"), queue)
         },
+        Plant(.counterWrong, "moves of the stream") { (transaction, store) throws(StorageError) in
+            let all = KeyBytes()
+            guard let key = try transaction.first(Store.table("moves"), from: all, prefix: all)?.key else { return }
+            try transaction.delete(Store.table("moves"), key)
+        },
+        Plant(.damagedRecord, "a group's moves") { (transaction, store) throws(StorageError) in
+            let all = KeyBytes()
+            guard let key = try transaction.first(Store.table("moves"), from: all, prefix: all)?.key else { return }
+            try Store.rewrite("moves", key, transaction) { $0[0] &+= 1 }
+        },
+        Plant(.numbersBehind, "the last move") { (transaction, store) throws(StorageError) in
+            var own = KeyBytes()
+            own.append(UInt32(0))
+            try Store.rewrite("queues", own, version: 4, transaction) { bytes in
+                // Behind secret, sequence, token, request group and operation: how many moves there were.
+                for index in 40..<48 { bytes[index] = 0 }
+            }
+        },
         Plant(.numbersBehind, "the last sequence") { (transaction, store) throws(StorageError) in
             var own = KeyBytes()
             own.append(UInt32(0))
             // Behind the secret.
-            try Store.rewrite("queues", own, version: 2, transaction) { bytes in
+            try Store.rewrite("queues", own, version: 4, transaction) { bytes in
                 for index in 8..<16 { bytes[index] = 0 }
             }
         },

@@ -65,7 +65,14 @@ struct GroupTests {
         guard case .queues(let mine) = try here.run(.queueList)[0],
             case .queues(let copied) = try there.run(.queueList)[0]
         else { throw StoreFixture.Unexpected() }
-        #expect(mine == copied)
+        #expect(mine.map(stored) == copied.map(stored))
         #expect(mine[0].completed > 5)
+    }
+
+    /// What of a view is on the disk: rates and percentiles live in memory alone.
+    private func stored(_ view: QueueView) -> QueueView {
+        var view = view
+        (view.inRate, view.outRate, view.failRate, view.waits, view.runs) = (nil, nil, nil, nil, nil)
+        return view
     }
 }

@@ -18,6 +18,7 @@ final class StoreFixture {
         directory = NSTemporaryDirectory() + "/martlet-engine-\(UUID().uuidString)"
         let options = TaskStoreOptions(faults: faults, effects: effects)
         store = try TaskStore(directory: directory, options: options, now: now, seed: 7)
+        store.withEngine { $0.keepMoves(10_000) }
     }
 
     deinit {
@@ -30,6 +31,7 @@ final class StoreFixture {
         store.abandon()
         let options = TaskStoreOptions(faults: faults, effects: effects)
         store = try TaskStore(directory: directory, options: options, now: now, seed: 7)
+        store.withEngine { $0.keepMoves(10_000) }
     }
 
     /// One group of operations.

@@ -49,6 +49,7 @@ extension Model {
                 at: time, from: task.state, to: to, attempt: task.attempt, reason: reason, kind: report?.kind,
                 message: report?.message, trace: report?.trace,
                 worker: task.hold == nil ? nil : task.worker))
+        if task.state != to, to == .active || to.isEnded { moves[id, default: []].append(to) }
         task.state = to
         if to != .active { task.hold = nil }
         tasks[id] = task

@@ -39,6 +39,10 @@ struct Model {
     /// The cron table, and its names in the order in which they were set first.
     var crons: [Bytes: ModelCron] = [:]
     var cronNames: [Bytes] = []
+    /// The states each task came into, but for SCHEDULED and PENDING: when those are told depends on the bookkeeping.
+    var moves: [TaskID: [TaskState]] = [:]
+    /// Tasks that went with their queue: what happened to them last may not have been seen before.
+    var goneWithQueue: Set<TaskID> = []
     var newestID: TaskID?
     /// The ids of tasks that the engine added without telling.
     var offered: [TaskID] = []

@@ -39,6 +39,7 @@ extension Simulation {
             let findings = try engine.validate(now: self.now, in: transaction)
             if let first = findings.first { self.found("tables disagree: \(first)") }
             self.compareTimer(try engine.nextInstant(in: transaction))
+            try self.compareMoves(engine, transaction)
         }
     }
 

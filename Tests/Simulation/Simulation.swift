@@ -36,6 +36,9 @@ public final class Simulation {
         try reopen(seed: seed)
     }
 
+    /// How much the stream keeps: nearly always all.
+    var keptMoves: Int64 { seed % 5 == 0 ? 100 : 1_000_000 }
+
     /// The engine under test.
     var store: TaskStore {
         guard let opened else { preconditionFailure("the simulation is over: its store was closed") }
@@ -51,7 +54,10 @@ public final class Simulation {
             maxBytes: 256 << 20, journalBytes: random.pick([0, 1 << 10, 16 << 10, 1 << 20]),
             durability: random.chance(50) ? .always : .everySecond, faults: faults)
         opened = try TaskStore(directory: directory, options: options, now: now, seed: seed)
-        opened?.withEngine { $0.operationSlice = Model.slice }
+        opened?.withEngine {
+            $0.operationSlice = Model.slice
+            $0.keepMoves(keptMoves)
+        }
     }
 
     private func close() {

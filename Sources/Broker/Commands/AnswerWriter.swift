@@ -65,6 +65,11 @@ extension ReplyWriter {
         value.map { integer($0) } ?? null()
     }
 
+    mutating func field(_ name: StaticString, _ value: Double?) {
+        bulk(name)
+        value.map { double($0) } ?? null()
+    }
+
     mutating func field(_ name: StaticString, _ value: Bytes?) {
         bulk(name)
         value.map { bulk($0) } ?? null()

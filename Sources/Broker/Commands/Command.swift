@@ -19,6 +19,8 @@ struct CommandFlags: OptionSet, Sendable {
     static let loading = CommandFlags(rawValue: 1 << 8)
     /// Its arguments are not shown to anybody who watches.
     static let secret = CommandFlags(rawValue: 1 << 9)
+    /// Allowed in RESP2 while the connection listens to channels.
+    static let whileSubscribed = CommandFlags(rawValue: 1 << 10)
 
     /// The names COMMAND gives, those of Redis.
     static let names: [(CommandFlags, String)] = [

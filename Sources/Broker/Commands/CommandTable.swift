@@ -21,10 +21,12 @@ struct CommandTable: Sendable {
             limitCommands,
             breakerCommands,
             connectionCommands,
+            pubSubCommands,
             clientCommands,
             serverCommands,
             commandCommands,
             inspectionCommands,
+            streamCommands,
         ].flatMap { $0 })
 
     init(_ commands: [Command]) {

@@ -11,9 +11,14 @@ let connectionCommands = [
         "AUTH", 2...3, [.noAuth, .fast, .loading, .secret], usage: "[username] password",
         summary: "Authenticates the connection.", group: "connection", reply: "OK", run: .local(authenticate)),
     Command(
-        "PING", 1...2, [.fast], usage: "[message]", summary: "Answers.", group: "connection",
-        reply: "PONG, or the message",
+        "PING", 1...2, [.fast, .whileSubscribed], usage: "[message]", summary: "Answers.",
+        group: "connection", reply: "PONG, or the message",
         run: .local { (cursor, connection, _) throws(CommandError) in
+            if connection.isListening {
+                connection.output.array(2)
+                connection.output.bulk("pong")
+                return connection.output.bulk(cursor.hasMore ? try cursor.bytes("message") : [])
+            }
             guard cursor.hasMore else { return connection.output.raw("+PONG\r\n") }
             connection.output.bulk(try cursor.bytes("message"))
         }),
@@ -32,19 +37,21 @@ let connectionCommands = [
             connection.output.ok()
         }),
     Command(
-        "QUIT", .atLeast(1), [.noAuth, .fast, .loading], summary: "Ends the connection.", group: "connection",
+        "QUIT", .atLeast(1), [.noAuth, .fast, .loading, .whileSubscribed], summary: "Ends the connection.",
+        group: "connection",
         reply: "OK",
         run: .local { (_, connection, _) throws(CommandError) in
             connection.output.ok()
             connection.isClosing = true
         }),
     Command(
-        "RESET", .exactly(1), [.noAuth, .fast, .loading], summary: "Makes the connection as new.",
+        "RESET", .exactly(1), [.noAuth, .fast, .loading, .whileSubscribed], summary: "Makes the connection as new.",
         group: "connection", reply: "RESET",
         run: .local { (_, connection, broker) throws(CommandError) in
             connection.output.version = .two
             connection.name = []
             broker.monitors[connection.id] = nil
+            broker.hub.leaveAll(connection)
             (connection.lastReserve, connection.lastKeepalive) = (nil, nil)
             connection.isAuthenticated = broker.password == nil
             connection.output.raw("+RESET\r\n")

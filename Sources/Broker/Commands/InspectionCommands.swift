@@ -129,7 +129,7 @@ let inspectionCommands: [Command] =
 /// Redis' writing commands that somebody may try on a reserved key. There are no other keys yet.
 private let reservedWrites = [
     "SET", "DEL", "UNLINK", "EXPIRE", "PERSIST", "HSET", "HDEL", "ZADD", "ZREM", "LPUSH", "RPUSH", "LPOP", "RPOP",
-    "SADD", "SREM", "RENAME",
+    "SADD", "SREM", "RENAME", "XADD", "XDEL", "XTRIM",
 ].map { name in
     Command(
         name, .atLeast(2), [.fast], usage: "key [argument ...]", summary: "Refused: reserved keys are read-only.",

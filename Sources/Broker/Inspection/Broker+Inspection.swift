@@ -15,6 +15,7 @@ extension Broker {
             output.simple(try look.exists(key, engine, transaction) ? ReservedKey(key)?.type ?? "none" : "none")
         case .timeToLive(let key): output.integer(try look.timeToLive(key, engine, transaction))
         case .memory(let key): try look.memory(key, engine, transaction).map { output.integer($0) } ?? output.null()
+        case .stream(let look): try self.look(look, &output, engine, now, transaction)
         case .broker: brokerInfo(&output, engine, now)
         case .exists(let keys):
             var count: Int64 = 0

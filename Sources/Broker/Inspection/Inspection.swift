@@ -18,6 +18,7 @@ enum Inspection {
     case memberCount(Bytes)
     case string(Bytes)
     case memory(Bytes)
+    case stream(StreamLook)
     case broker
     case keys(Glob)
     case scan(cursor: Bytes, pattern: Glob?, count: Int, type: String?)

@@ -6,7 +6,7 @@ import MartletStorage
 struct Look {
     let now: Timestamp
 
-    private static let wrongType = CommandError(
+    static let wrongType = CommandError(
         .wrongType, "Operation against a key holding the wrong kind of value")
 
     func exists<A>(_ key: Bytes, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>) throws -> Bool {
@@ -14,7 +14,7 @@ struct Look {
         case nil, .unknown: false
         case .task(let id): try task(id, false, engine, transaction) != nil
         case .view(let queue, _): try self.queue(queue, engine, transaction) != nil
-        case .stateCount, .queues: true
+        case .stateCount, .queues, .events: true
         case .worker(let name): try worker(name, engine, transaction) != nil
         }
     }
@@ -26,7 +26,7 @@ struct Look {
         case nil, .unknown: []
         case .worker(let name): try worker(name, engine, transaction).map { $0.textFields } ?? []
         case .task(let id): try task(id, false, engine, transaction).map { $0.textFields } ?? []
-        case .view, .stateCount, .queues: throw Self.wrongType
+        case .view, .stateCount, .queues, .events: throw Self.wrongType
         }
     }
 

@@ -13,6 +13,8 @@ enum ReservedKey {
     /// How many tasks are in a state, over all queues.
     case stateCount(TaskState)
     case queues
+    /// The stream of what happened to tasks.
+    case events
     case worker(Bytes)
     /// Begins with `@` but names nothing.
     case unknown
@@ -30,7 +32,7 @@ enum ReservedKey {
         } else if let rest = Self.rest(of: key, after: "@worker:") {
             self = .worker(rest)
         } else {
-            self = key == Array("@queues".utf8) ? .queues : .unknown
+            self = key == Array("@queues".utf8) ? .queues : key == StreamRead.events ? .events : .unknown
         }
     }
 
@@ -55,6 +57,7 @@ enum ReservedKey {
         case .view: "zset"
         case .stateCount: "string"
         case .queues: "set"
+        case .events: "stream"
         case .unknown: "none"
         }
     }

@@ -49,6 +49,12 @@ extension Broker {
         guard connection.isAuthenticated || command.flags.contains(.noAuth) else {
             throw CommandError(.noAuth, "Authentication required.")
         }
+        guard !connection.isListening || command.flags.contains(.whileSubscribed) else {
+            throw CommandError(
+                .error,
+                "Can't execute '\(command.name.lowercased())': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / "
+                    + "RESET are allowed in this context")
+        }
         return command
     }
 
@@ -103,7 +109,11 @@ extension Broker {
                 connection.output.answer(try engine.answer(operation, now: now, in: transaction))
             case .inspect(let parse):
                 let inspection = try parse(&cursor)
-                try inspect(inspection, &connection.output, engine, now, transaction)
+                if case .stream(.read(let read)) = inspection {
+                    try follow(read, connection, engine, now, transaction)
+                } else {
+                    try inspect(inspection, &connection.output, engine, now, transaction)
+                }
             case .local, .write: preconditionFailure("\(command.name) does not read")
             }
         } catch let error as StorageError {

@@ -64,6 +64,8 @@ extension Broker {
         keptAlive[connection.id] = nil
         stalled[connection.id] = nil
         monitors[connection.id] = nil
+        followers[connection.id] = nil
+        if connection.subscriptions.count > 0 { hub.leaveAll(connection) }
         totalInbound -= connection.countedInbound
         totalExcess -= connection.excess
         totalOutstanding -= connection.outstanding

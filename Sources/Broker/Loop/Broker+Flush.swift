@@ -7,6 +7,8 @@ extension Broker {
     /// Ends a round: everything it did is durable.
     func finishRound(_ now: Timestamp) {
         showMonitored()
+        deliverMessages()
+        serveFollowers(now)
         let list = touched
         touched.removeAll(keepingCapacity: true)
         for connection in list { flush(connection) }

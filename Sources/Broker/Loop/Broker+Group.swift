@@ -65,6 +65,7 @@ extension Broker {
     private func runWrites(_ queue: [Connection], _ now: Timestamp) {
         group.byteLimit = gate.look(store, now, logger)
         let shown = monitored.writerIndex
+        let published = hub.messages.count
         do throws(StorageError) {
             engineInstant = try store.write(
                 now: now,
@@ -78,10 +79,12 @@ extension Broker {
                     return try engine.nextInstant(in: transaction)
                 })
             statistics.commits += 1
+            tellMoves()
             reportDamage()
         } catch {
             logger.debug("a group failed and is run again one by one", metadata: ["reason": "\(error)"])
             monitored.moveWriterIndex(to: shown)
+            hub.messages.removeLast(hub.messages.count - published)
             runOneByOne(queue, now)
         }
     }

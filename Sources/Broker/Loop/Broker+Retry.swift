@@ -64,6 +64,7 @@ extension Broker {
         group.begin()
         note(connection)
         let shown = monitored.writerIndex
+        let published = hub.messages.count
         do throws(StorageError) {
             engineInstant = try store.write(
                 now: now,
@@ -72,10 +73,12 @@ extension Broker {
                     try serve(&engine, now, transaction)
                     return try engine.nextInstant(in: transaction)
                 })
+            tellMoves()
             return nil
         } catch {
             for note in group.notes.reversed() { note.restore() }
             monitored.moveWriterIndex(to: shown)
+            hub.messages.removeLast(hub.messages.count - published)
             return error
         }
     }

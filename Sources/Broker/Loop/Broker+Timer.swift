@@ -16,7 +16,7 @@ extension Broker {
     func rearmTimer() {
         let next = min(
             engineInstant ?? .max, operationInstant, nextPush, nextStallCheck, nextIdleCheck, memoryUse.trimAt,
-            settling.next)
+            settling.next, nextFollowerEnd)
         guard next < timerAt else { return }
         timer?.cancel()
         timerAt = next
@@ -46,6 +46,7 @@ extension Broker {
             store.withEngine { engine in engine.expireWaiting(now: now) { deliver($1, to: $0) } }
             engineUpkeep(now)
         }
+        endFollowers(now)
         if nextPush <= now { sendPushes(now) }
         if nextStallCheck <= now { checkStalls(now) }
         if nextIdleCheck <= now { closeIdle(now) }
@@ -77,6 +78,7 @@ extension Broker {
                     return try engine.nextInstant(in: transaction)
                 })
             lost.removeFirst(undone.count)
+            tellMoves()
             yieldAfterOperation(now)
         } catch {
             // Nothing happened; it is tried again in a while. Leases of lost hand-outs run out by themselves.
@@ -129,7 +131,8 @@ extension Broker {
     private func closeIdle(_ now: Timestamp) {
         nextIdleCheck = .max
         for connection in connections.values where !connection.isClosing {
-            let isBusy = connection.blocked != nil || connection.outstanding > 0
+            let isWaiting = connection.blocked != nil || connection.subscriptions.count > 0
+            let isBusy = isWaiting || connection.outstanding > 0
             let until = (isBusy ? now : connection.lastActive) + configuration.idleMilliseconds
             if until > now {
                 nextIdleCheck = min(nextIdleCheck, max(until, now + Self.idleSlack))

@@ -28,6 +28,14 @@ final class Broker {
     var monitored = ByteBuffer()
     var monitoredSkips = 0
     var slowLog = SlowLog()
+    var hub = Hub()
+    /// Connections that wait for the stream, and when the first of them waits no more.
+    var followers: [CallerID: Connection] = [:]
+    var nextFollowerEnd: Timestamp = .max
+    /// Something was committed that they may wait for.
+    var hasNewMoves = false
+    /// The engine knows that somebody listens.
+    var isHeard = false
 
     var connections: [CallerID: Connection] = [:]
     var lastConnection: CallerID = 0
@@ -85,6 +93,7 @@ final class Broker {
                 durability: configuration.durability),
             zones: ZoneFiles.table(),
             now: startedAt, seed: random.next())
+        store.withEngine { $0.keepMoves(configuration.keepsEvents ? configuration.keptEvents : 0) }
     }
 
     /// It listens: what became due while it was away is done from now on.

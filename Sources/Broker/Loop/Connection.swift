@@ -12,6 +12,8 @@ final class Connection {
         var nextPush: Timestamp
         /// Pushes sent so far.
         var pushes: Int64 = 0
+        /// It waits for the stream, not for the engine.
+        var read: StreamRead?
     }
 
     /// What the next command in the buffer needs.
@@ -73,6 +75,8 @@ final class Connection {
     var libraryName = Bytes()
     var libraryVersion = Bytes()
     var lastCommand: Command?
+    /// Changed by the hub alone.
+    var subscriptions = Subscriptions()
     /// As a monitor it was not shown everything.
     var missesCommands = false
     var lastActive: Timestamp
@@ -83,6 +87,9 @@ final class Connection {
         self.isAuthenticated = isAuthenticated
         parser = RequestParser(isAuthenticated: isAuthenticated)
     }
+
+    /// In RESP2 a connection that listens can do little else: its replies could not be told from messages.
+    var isListening: Bool { subscriptions.count > 0 && output.version == .two }
 
     /// Whether more of its commands may be run now.
     var canRun: Bool { blocked == nil && !isClosing && !isClosed && !isFull }

@@ -27,6 +27,9 @@ extension Broker {
             begin(connection)
             connection.output.error(CommandError(.stopping, "the broker is stopping; connect again"))
         }
+        for connection in followers.values {
+            release(connection) { $0.error(CommandError(.stopping, "the broker is stopping; connect again")) }
+        }
         for connection in connections.values {
             connection.isClosing = true
             begin(connection)

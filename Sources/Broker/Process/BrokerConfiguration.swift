@@ -25,6 +25,9 @@ public struct BrokerConfiguration: Sendable {
     public var outputBytes = 64 * 1024 * 1024
     /// How many bytes may wait to be parsed, over all clients; past it the largest is dropped.
     public var inputBytes = 256 * 1024 * 1024
+    /// Whether the stream of events keeps what happens to tasks, and how many moves at least.
+    public var keepsEvents = true
+    public var keptEvents: Int64 = 100_000
     public var logLevel = Logger.Level.info
     public var logFormat = LogFormat.text
     /// How long a client past its output limit may read nothing before it is dropped, in milliseconds.

@@ -48,6 +48,13 @@ extension Setting {
             [.lowMemory: 64]
         ) { $1.inputBytes = $0 << 20 },
         choice(
+            "events", "on", of: ["on", "off"],
+            "Whether the stream @events keeps what happens to tasks; off: what is there stays."
+        ) { $1.keepsEvents = $0 == "on" },
+        integer(
+            "events-max", 100_000, 1_000...100_000_000, "How many entries the stream @events keeps."
+        ) { $1.keptEvents = Int64($0) },
+        choice(
             "log-level", "info", of: Logger.Level.allCases.map(\.rawValue), "What is logged, at least.",
             [.development: "debug"]
         ) { $1.logLevel = Logger.Level(rawValue: $0) ?? .info },

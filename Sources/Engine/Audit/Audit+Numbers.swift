@@ -93,10 +93,15 @@ extension Audit {
     /// What is given out next is above everything that was given out.
     mutating func compareNumbers() {
         guard let broker else { return }
-        guard broker.lastSequence < highest.sequence || broker.lastToken < highest.token else { return }
         var right = broker
         right.lastSequence = max(broker.lastSequence, highest.sequence)
         right.lastToken = max(broker.lastToken, highest.token)
-        report(.numbersBehind, "the last task's or the last token's number", .broker(right))
+        right.lastMove = max(broker.lastMove, highest.move.number)
+        right.lastMoveAt = max(broker.lastMoveAt, highest.move.at)
+        let isBehind = right != broker
+        right.keptMoves = moves
+        if isBehind { report(.numbersBehind, "the last task's, token's or move's number", .broker(right)) }
+        guard broker.keptMoves != moves else { return }
+        report(.counterWrong, "the stream holds \(moves) moves, not \(broker.keptMoves)", .broker(right))
     }
 }

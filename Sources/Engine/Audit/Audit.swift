@@ -18,7 +18,9 @@ struct Audit {
     /// The numbers of types that have a record of their name.
     var names: Set<UInt32> = []
     /// The highest numbers that are in use.
-    var highest = (queue: UInt32(0), type: UInt32(0), sequence: UInt64(0), token: Int64(0))
+    var highest = (queue: UInt32(0), type: UInt32(0), sequence: UInt64(0), token: Int64(0), move: MovePlace.first)
+    /// How many moves the stream holds.
+    var moves: Int64 = 0
     var broker: BrokerRecord?
     /// Dead tasks by queue and kind of error, as they are being counted.
     var kinds: [KindPlace: DeadKind] = [:]
@@ -44,6 +46,7 @@ struct Audit {
         try walkHistory(transaction)
         try walkLogs(transaction)
         try walkRequests(transaction)
+        try walkMoves(transaction)
         try walkKinds(transaction)
         try checkPauses(transaction)
         compareNames()

@@ -1,0 +1,159 @@
+import Logging
+import MartletEngine
+import MartletProtocol
+import MartletStorage
+
+/// The stream of what happened to tasks, read by Redis' commands.
+extension Broker {
+    func look<A>(
+        _ look: StreamLook, _ output: inout ReplyWriter, _ engine: borrowing Engine, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
+    ) throws {
+        switch look {
+        case .length(let key): output.integer(try Self.isEvents(key) ? engine.keptMoves : 0)
+        case .range(let key, let from, let to, let count, let backwards):
+            guard try Self.isEvents(key) else { return output.array(0) }
+            output.moves(
+                backwards
+                    ? try engine.movesBackwards(from: from, to: to, count: count, in: transaction)
+                    : try engine.moves(from: from, to: to, count: count, in: transaction))
+        case .info(let key):
+            guard try Self.isEvents(key) else { throw CommandError(.error, "no such key") }
+            let first = try engine.moves(from: .first, to: .last, count: 1, in: transaction).first
+            let last = try engine.movesBackwards(from: .first, to: .last, count: 1, in: transaction).first
+            output.streamInfo(engine.keptMoves, engine.newestMove(now: now), first, last)
+        case .read: preconditionFailure("XREAD may block: see follow")
+        }
+    }
+
+    private static func isEvents(_ key: Bytes) throws(CommandError) -> Bool {
+        guard key != StreamRead.events else { return true }
+        if let reserved = ReservedKey(key), reserved.type != "none" { throw Look.wrongType }
+        return false
+    }
+
+    /// XREAD: what there is, or the caller waits for more.
+    func follow<A>(
+        _ read: StreamRead, _ connection: Connection, _ engine: borrowing Engine, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) {
+        var read = read
+        let after = read.after ?? engine.newestMove(now: now)
+        read.after = after
+        let moves = try Self.moves(read, engine, now, transaction)
+        guard moves.isEmpty else { return connection.output.read(moves) }
+        guard let span = read.block else { return connection.output.nullArray() }
+        read.until = span == 0 || span > Limits.latestTime - now ? .max : now + span
+        connection.blocked = Connection.Blocked(keepalive: nil, nextPush: .max, read: read)
+        followers[connection.id] = connection
+        nextFollowerEnd = min(nextFollowerEnd, read.until)
+    }
+
+    private static func moves<A>(
+        _ read: StreamRead, _ engine: borrowing Engine, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> [TaskMove] {
+        guard read.isOfEvents, let after = read.after, after < engine.newestMove(now: now) else { return [] }
+        return try engine.moves(from: after.next, to: .last, count: read.count, in: transaction)
+    }
+
+    /// A round is over: what it did goes to those who wait for it.
+    func serveFollowers(_ now: Timestamp) {
+        guard hasNewMoves else { return }
+        hasNewMoves = false
+        guard !followers.isEmpty else { return }
+        do throws(StorageError) {
+            try store.read { (engine, transaction) throws(StorageError) in
+                for connection in followers.values {
+                    guard let read = connection.blocked?.read else {
+                        followers[connection.id] = nil
+                        continue
+                    }
+                    let moves = try Self.moves(read, engine, now, transaction)
+                    if !moves.isEmpty { release(connection) { $0.read(moves) } }
+                }
+            }
+        } catch {
+            logger.error("the stream of events cannot be read", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Those whose time is over are told that there is nothing.
+    func endFollowers(_ now: Timestamp) {
+        guard nextFollowerEnd <= now else { return }
+        nextFollowerEnd = .max
+        for connection in followers.values {
+            guard let read = connection.blocked?.read else {
+                followers[connection.id] = nil
+                continue
+            }
+            if read.until <= now {
+                release(connection) { $0.nullArray() }
+            } else {
+                nextFollowerEnd = min(nextFollowerEnd, read.until)
+            }
+        }
+    }
+
+    func release(_ connection: Connection, _ reply: (inout ReplyWriter) -> Void) {
+        followers[connection.id] = nil
+        guard connection.blocked?.read != nil else { return }
+        begin(connection)
+        connection.blocked = nil
+        connection.lastActive = clock.now
+        connection.mayHaveCommands = true
+        reply(&connection.output)
+    }
+}
+
+extension ReplyWriter {
+    fileprivate mutating func read(_ moves: [TaskMove]) {
+        if version == .three {
+            map(1)
+        } else {
+            array(1)
+            array(2)
+        }
+        bulk(StreamRead.events)
+        self.moves(moves)
+    }
+
+    fileprivate mutating func moves(_ moves: [TaskMove]) {
+        array(moves.count)
+        for move in moves { self.move(move) }
+    }
+
+    /// An entry: its id, and its fields as text; `from` is empty for a task that was added.
+    private mutating func move(_ move: TaskMove) {
+        array(2)
+        bulk(move.place.text)
+        array(14)
+        bulk("seq")
+        bulk("\(move.place.number)")
+        bulk("at")
+        bulk(integer: move.place.at)
+        bulk("id")
+        bulk(move.id)
+        bulk("queue")
+        bulk(move.queue)
+        bulk("type")
+        bulk(move.type)
+        bulk("from")
+        bulk(move.from?.name ?? "")
+        bulk("to")
+        bulk(move.to.name)
+    }
+
+    fileprivate mutating func streamInfo(
+        _ length: Int64, _ newest: MovePlace, _ first: TaskMove?, _ last: TaskMove?
+    ) {
+        map(6)
+        field("length", length)
+        field("last-generated-id", text: newest.text)
+        field("entries-added", Int64(clamping: newest.number))
+        field("groups", 0 as Int64)
+        bulk("first-entry")
+        first.map { move($0) } ?? null()
+        bulk("last-entry")
+        last.map { move($0) } ?? null()
+    }
+}
