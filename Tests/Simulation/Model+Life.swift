@@ -49,7 +49,10 @@ extension Model {
                 at: time, from: task.state, to: to, attempt: task.attempt, reason: reason, kind: report?.kind,
                 message: report?.message, trace: report?.trace,
                 worker: task.hold == nil ? nil : task.worker))
-        if task.state != to, to == .active || to.isEnded { moves[id, default: []].append(to) }
+        if task.state != to, to == .active || to.isEnded {
+            moves[id, default: []].append(to)
+            homes[id] = task.queue
+        }
         task.state = to
         if to != .active { task.hold = nil }
         tasks[id] = task

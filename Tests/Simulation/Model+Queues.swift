@@ -121,7 +121,7 @@ extension Model {
             return .refused(.badState)
         }
         for number in operations.keys.sorted() where operations[number]?.queue == name { end(number, "stopped", now) }
-        goneWithQueue.formUnion(tasks.values.filter { $0.queue == name }.map(\.id))
+        goneWithQueue.formUnion(homes.filter { $0.value == name }.keys)
         tasks = tasks.filter { $0.value.queue != name }
         holds = holds.filter { $0.key.queue != name }
         contested = contested.filter { $0.key.queue != name }

@@ -41,7 +41,9 @@ struct Model {
     var cronNames: [Bytes] = []
     /// The states each task came into, but for SCHEDULED and PENDING: when those are told depends on the bookkeeping.
     var moves: [TaskID: [TaskState]] = [:]
-    /// Tasks that went with their queue: what happened to them last may not have been seen before.
+    /// Which queue each of them was in then.
+    var homes: [TaskID: Bytes] = [:]
+    /// Tasks of queues that were deleted: what happened to them last may not have been seen before.
     var goneWithQueue: Set<TaskID> = []
     var newestID: TaskID?
     /// The ids of tasks that the engine added without telling.
