@@ -113,6 +113,8 @@ public struct TaskView: Sendable {
     /// The key it was added with, whether it still holds it or not.
     public var unique: Bytes?
     public var group: Bytes?
+    /// Its ORDER key.
+    public var order: Bytes?
     public var tags: [Bytes]
     public var meta: [MetaField]
     public var keepUntil: Timestamp?

@@ -17,8 +17,9 @@ struct Census {
     var kinds: [FoundKind] = []
     private var findings: [String] = []
     /// What parked tasks wait for, and who waits for whom: (the other, the one that waits).
-    private var dependencies: [UInt64: [UInt64]] = [:]
+    private(set) var dependencies: [UInt64: [UInt64]] = [:]
     private var dependents: Set<[UInt64]> = []
+    var orders: [OrderPlace: [UInt64]] = [:]
 
     mutating func readTasks<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
         var read: [UInt64: TaskRecord] = [:]
@@ -71,6 +72,7 @@ struct Census {
             ended[key.sequence] = key
         }
         try readDependencies(transaction)
+        try readOrders(transaction)
         try readUnique(transaction)
         try readKinds(transaction)
         for key in try keys(Tables.bodies, transaction) {
@@ -103,11 +105,12 @@ struct Census {
     private func dependencyDisagreements() -> [String] {
         let parked = waiting.values.filter { $0.key.range.lane == .parked }.map(\.key.sequence)
         let edges = Set(dependencies.flatMap { sequence, open in open.map { [$0, sequence] } })
-        return Set(parked).symmetricDifference(dependencies.keys).map { "task \($0) is parked for nothing, or not" }
+        let held = Set(dependencies.keys).union(heldBack)
+        return Set(parked).symmetricDifference(held).map { "task \($0) is parked for nothing, or not" }
             + edges.symmetricDifference(dependents).map { "who waits for task \($0[0]) is not agreed" }
     }
 
-    private func keys<A>(_ table: Table, _ transaction: borrowing Transaction<A>) throws(StorageError) -> [KeyBytes] {
+    func keys<A>(_ table: Table, _ transaction: borrowing Transaction<A>) throws(StorageError) -> [KeyBytes] {
         var keys: [KeyBytes] = []
         try transaction.scan(table, from: KeyBytes(), prefix: KeyBytes()) { key, _ in
             keys.append(key)
@@ -142,7 +145,7 @@ struct Census {
     /// Where the tables disagree with each other.
     func disagreements() -> [String] {
         findings + homeDisagreements() + timerDisagreements() + endedDisagreements() + leftovers()
-            + uniqueDisagreements() + kindDisagreements() + dependencyDisagreements()
+            + uniqueDisagreements() + kindDisagreements() + dependencyDisagreements() + orderDisagreements()
     }
 
     /// Every task is in exactly one place, and every place has a task.

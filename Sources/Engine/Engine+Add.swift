@@ -127,6 +127,7 @@ extension Engine {
         task.timeToLive = options.timeToLive ?? defaults.timeToLive
         task.tags = options.tags
         task.group = options.group
+        task.order = options.order
         task.meta = options.meta
         return task
     }
@@ -149,7 +150,12 @@ extension Engine {
         if record.hasBody { try storeBody(payload, .payload, of: sequence, transaction) }
         _ = try takeUniqueKey(of: sequence, record, in: record.queue, now, transaction)
         try setTimer(record.expiresAt, .timeToLive, sequence, record.queue, transaction)
+        let isBehind = try joinOrder(sequence, record, at: now, transaction)
         if let after, let state = try park(sequence, record, after, now, transaction) { return (sequence, state) }
+        if isBehind {
+            _ = try enterParked(sequence, record, nil, transaction)
+            return (sequence, .blocked)
+        }
         let isLater = record.runAt > now
         change(record.queue) {
             $0.totalAdded += 1

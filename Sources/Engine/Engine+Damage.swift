@@ -4,7 +4,7 @@ import MartletStorage
 extension Engine {
     /// The task of a candidate with its payload; `nil` if a record is damaged: then the task is put aside.
     mutating func readable(
-        _ candidate: Candidate, _ transaction: borrowing Transaction<Writing>
+        _ candidate: Candidate, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> (task: TaskRecord, payload: Bytes)? {
         do throws(StorageError) {
             if candidate.flags & WaitingKey.Flag.state != 0 {
@@ -14,13 +14,13 @@ extension Engine {
         } catch {
             guard error.kind == .damaged, error.key != nil else { throw error }
         }
-        try putAside(candidate.key, candidate.flags, transaction)
+        try putAside(candidate.key, candidate.flags, now, transaction)
         return nil
     }
 
     /// A task whose records cannot be read leaves the waiting index; what is stored of it is kept in `quarantine`.
     private mutating func putAside(
-        _ key: WaitingKey, _ flags: UInt8, _ transaction: borrowing Transaction<Writing>
+        _ key: WaitingKey, _ flags: UInt8, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         try transaction.delete(Tables.waiting, key.bytes)
         var was = TaskState.pending
@@ -39,6 +39,7 @@ extension Engine {
         try transaction.quarantine(Tables.tasks, taskKey(key.sequence), in: Tables.quarantine)
         try transaction.quarantine(Tables.states, Phase.waiting.key(key.sequence), in: Tables.quarantine)
         try transaction.quarantine(Tables.bodies, BodyKind.payload.key(key.sequence), in: Tables.quarantine)
+        try dropFromOrder(key.sequence, of: key.queue, at: now, transaction)
         tellWatchers(of: key.sequence)
         damaged = (damaged.count + 1, broker.id(key.sequence).description)
     }

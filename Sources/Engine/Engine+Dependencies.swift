@@ -103,19 +103,18 @@ extension Engine {
 
     private func reason(_ culprit: UInt64) -> Bytes { Bytes("\(broker.id(culprit)) did not complete".utf8) }
 
-    private mutating func enterParked(
-        _ sequence: UInt64, _ task: TaskRecord, _ dependencies: OpenDependencies,
+    /// A new task does not stand in the line yet.
+    mutating func enterParked(
+        _ sequence: UInt64, _ task: TaskRecord, _ dependencies: OpenDependencies?,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> WaitingKey {
         var state = StateRecord(of: task)
         state.state = .blocked
-        let parked = state
-        try transaction.put(Tables.states, Phase.waiting.key(sequence)) { parked.write(to: &$0) }
-        let range = WaitingRange(priority: state.priority, lane: .parked)
-        let key = WaitingKey(queue: task.queue, range: range, due: task.runAt, sequence: sequence)
-        try transaction.put(Tables.waiting, key.bytes, flags: WaitingKey.Flag.state)
-        try transaction.put(Tables.dependencies, taskKey(sequence)) { dependencies.write(to: &$0) }
-        for other in dependencies.open {
+        let key = try storeParked(sequence, state, transaction)
+        if let dependencies {
+            try transaction.put(Tables.dependencies, taskKey(sequence)) { dependencies.write(to: &$0) }
+        }
+        for other in dependencies?.open ?? [] {
             try transaction.put(Tables.dependents, dependentKey(other, sequence), flags: 0)
         }
         change(task.queue) {
@@ -202,11 +201,16 @@ extension Engine {
         let left = dependencies
         try transaction.delete(Tables.dependents, dependentKey(other, sequence))
         try transaction.put(Tables.dependencies, taskKey(sequence)) { left.write(to: &$0) }
-        if left.open.isEmpty { try unpark(place.key, place.flags, task, now, transaction) }
+        guard left.open.isEmpty else { return }
+        if let order = orderPlace(task), try predecessor(of: sequence, in: order, transaction) != nil {
+            // From now on it waits for those alone.
+            return try forgetDependencies(of: sequence, transaction)
+        }
+        try unpark(place.key, place.flags, task, now, transaction)
     }
 
     /// A parked task takes its place in the line.
-    private mutating func unpark(
+    mutating func unpark(
         _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
@@ -216,6 +220,6 @@ extension Engine {
         state.state = count(key.queue, .blocked, event, of: key.sequence, type: task.type)
         let row = HistoryRow(.unblock, of: state, from: .blocked, to: state.state, at: now)
         try note(row, key.sequence, &state, transaction)
-        try waitAgain(key.sequence, state, isLater: isLater, transaction)
+        try waitAgain(key.sequence, state, isLater: isLater, at: now, transaction)
     }
 }

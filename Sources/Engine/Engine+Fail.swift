@@ -99,7 +99,7 @@ extension Engine {
         var row = HistoryRow(failure.reason, of: state, from: .active, to: state.state, at: at)
         (row.kind, row.message, row.trace) = texts
         try note(row, sequence, &state, transaction)
-        try waitAgain(sequence, state, isLater: isLater, transaction)
+        try waitAgain(sequence, state, isLater: isLater, at: at, transaction)
         return FailedAttempt(
             state: state.state, attempt: state.attempt, retriesLeft: state.retries - state.attempt, runAt: state.runAt)
     }

@@ -172,7 +172,7 @@ extension Engine {
         state.attempt -= 1
         state.state = to
         if let priority { state.priority = priority }
-        try waitAgain(sequence, state, isLater: delay > 0, transaction)
+        try waitAgain(sequence, state, isLater: delay > 0, at: now, transaction)
     }
 
     /// An attempt ends the task: the move is noted, then it ends.
@@ -201,7 +201,7 @@ extension Engine {
         countWorker(state.worker, .started, -1)
         state.attempt -= 1
         state.state = .pending
-        try waitAgain(sequence, state, isLater: false, transaction)
+        try waitAgain(sequence, state, isLater: false, at: now, transaction)
         if state.hasUnique { try takeUniqueKeyBack(of: sequence, now, transaction) }
         // Its time to live may have ended while it was out: then the timer fired in vain.
         guard let expiresAt = state.expiresAt, expiresAt <= now else { return }

@@ -8,7 +8,8 @@ extension Engine {
         of view: TaskView, _ task: TaskRecord, _ sequence: UInt64, _ now: Timestamp,
         _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> [HistoryEntry] {
-        var story = Story(task, wasBlocked: view.state == .blocked)
+        let isUntold = try transaction.first(Tables.history, from: taskKey(sequence), prefix: taskKey(sequence)) == nil
+        var story = Story(task, wasBlocked: view.state == .blocked && isUntold)
         try transaction.scanRecords(Tables.history, from: taskKey(sequence), prefix: taskKey(sequence)) { _, record in
             story.add(HistoryRow(from: &record))
             return true

@@ -26,14 +26,20 @@ extension Engine {
         return try transaction.take(Tables.states, Phase.active.key(sequence)) { StateRecord(from: &$0) }
     }
 
-    /// A task waits again, in the lane its attempts say. `runAt` is set.
+    /// A task waits again, in the lane its attempts say, or parked if others of its ORDER key come first. `runAt` and
+    /// `state` are set and counted.
+    /// - Returns: the state it is in.
+    @discardableResult
     mutating func waitAgain(
-        _ sequence: UInt64, _ state: StateRecord, isLater: Bool, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) {
+        _ sequence: UInt64, _ state: StateRecord, isLater: Bool, at now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> TaskState {
+        if state.hasOrder, try stayBehind(sequence, state, at: now, transaction) { return .blocked }
         try transaction.put(Tables.states, Phase.waiting.key(sequence)) { state.write(to: &$0) }
         let range = WaitingRange(priority: state.priority, lane: state.lane)
         let key = WaitingKey(queue: state.queue, range: range, due: state.runAt, sequence: sequence)
         try enterWaiting(key, hasState: true, isLater: isLater, transaction)
+        return state.state
     }
 
     /// A task's life ends. Counters are moved already; `state.state` says how it ended.
@@ -47,6 +53,7 @@ extension Engine {
         if state.hasUnique {
             try freeUniqueKey(of: sequence, try task(sequence, transaction), at: .ended, transaction)
         }
+        if state.hasOrder { try leaveOrder(sequence, try task(sequence, transaction), at: now, transaction) }
         if state.state != .dead, state.keep == 0 {
             change(state.queue) { $0.count(state.state, -1) }
             try remove(sequence, state, transaction)

@@ -63,6 +63,7 @@ extension Engine {
     private mutating func loadLeases(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
         let prefix = Phase.active.prefix
         var loaded: [(UInt64, Lease)] = []
+        var ordered: [Int] = []
         try transaction.scanRecords(Tables.states, from: prefix, prefix: prefix) { key, record in
             var reader = key.reader
             _ = reader.next(UInt8.self)
@@ -74,7 +75,15 @@ extension Engine {
                         token: state.token, deadline: state.deadline, queue: state.queue, worker: state.worker,
                         cancel: state.cancel)
                 ))
+            if state.hasOrder { ordered.append(loaded.count - 1) }
             return true
+        }
+        for index in ordered {
+            do throws(StorageError) {
+                loaded[index].1.order = try task(loaded[index].0, transaction).flatMap(orderPlace)?.hash
+            } catch {
+                guard error.kind == .damaged else { throw error }
+            }
         }
         for (sequence, lease) in loaded { leases.insert(sequence, lease) }
     }

@@ -40,6 +40,7 @@ extension Engine {
             return duplicate(of: holder)
         }
         guard let (_, payload) = try taskWithPayload(sequence, transaction) else { return nil }
+        try leaveOrder(sequence, task, at: now, transaction)
         try dropUniqueKey(of: sequence, task, transaction)
         task.queue = try queueNumber(name, transaction)
         let moved = task
@@ -47,6 +48,7 @@ extension Engine {
             moved.write(to: &$0, sequence: sequence, payload: payload)
         }
         _ = try takeUniqueKey(of: sequence, moved, in: moved.queue, now, transaction)
+        try rejoinOrder(sequence, moved, at: now, transaction)
         return nil
     }
 
@@ -71,8 +73,7 @@ extension Engine {
         }
         let row = HistoryRow(.move, of: state, from: from, to: state.state, at: now)
         try note(row, key.sequence, &state, transaction)
-        try waitAgain(key.sequence, state, isLater: isLater, transaction)
-        return state.state
+        return try waitAgain(key.sequence, state, isLater: isLater, at: now, transaction)
     }
 
     private mutating func moveExpiry(

@@ -87,8 +87,8 @@ extension Engine {
             enqueuedAt: task.created, runAt: state.runAt, startedAt: state.startedAt == 0 ? nil : state.startedAt,
             deadline: isActive ? state.deadline : nil, endedAt: state.endedAt, lastError: state.lastError,
             errorKind: state.errorKind, progress: state.progress, note: state.note, cancel: isActive && state.cancel,
-            unique: task.unique?.key, group: task.group, tags: task.tags, meta: task.meta, keepUntil: state.keepUntil,
-            resultSize: state.resultSize, payloadSize: task.payloadSize)
+            unique: task.unique?.key, group: task.group, order: task.order, tags: task.tags, meta: task.meta,
+            keepUntil: state.keepUntil, resultSize: state.resultSize, payloadSize: task.payloadSize)
     }
 
     private func result<A>(_ id: TaskID?, _ transaction: borrowing Transaction<A>) throws(StorageError) -> Answer {

@@ -79,7 +79,7 @@ extension Engine {
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> HandOut? {
         let sequence = candidate.key.sequence
-        guard let (task, payload) = try readable(candidate, transaction) else { return nil }
+        guard let (task, payload) = try readable(candidate, now, transaction) else { return nil }
         let hasState = candidate.flags & WaitingKey.Flag.state != 0
         if let expiresAt = try expiry(of: sequence, task, hasState: hasState, transaction), expiresAt <= now {
             try expireWaiting(candidate.key, candidate.flags, at: expiresAt, now, transaction)
@@ -100,7 +100,8 @@ extension Engine {
         addLease(
             sequence,
             Lease(
-                token: started.token, deadline: started.deadline, queue: started.queue, worker: started.worker))
+                token: started.token, deadline: started.deadline, queue: started.queue, worker: started.worker,
+                order: orderPlace(task)?.hash))
         return HandOut(
             id: broker.id(sequence), queue: queueName(task.queue), type: types.name(task.type), payload: payload,
             priority: started.priority, attempt: started.attempt, retries: started.retries, token: started.token,

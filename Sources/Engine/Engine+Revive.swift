@@ -14,7 +14,8 @@ extension Engine {
         guard let sequence = sequence(request.id) else { return .refused(unknownTask(request.id)) }
         try settle(sequence, now, transaction)
         if let refusal = try revive(sequence, reset: request.reset, now, transaction) { return .refused(refusal) }
-        return remember(request.request, .state(.pending))
+        let isParked = try state(sequence, .waiting, transaction)?.state == .blocked
+        return remember(request.request, .state(isParked ? .blocked : .pending))
     }
 
     /// Puts a task back into the line, due now; a refusal if it is not in a state that allows it.
@@ -67,6 +68,7 @@ extension Engine {
         }
         (state.result, state.resultSize, state.endedAt, state.keepUntil) = (nil, nil, nil, nil)
         state.state = count(state.queue, ended.state, .revive, of: sequence, type: task.type)
+        try rejoinOrder(sequence, task, at: now, transaction)
         try waitAnew(sequence, task, &state, from: ended.state, reset: reset, now, transaction)
     }
 
@@ -93,7 +95,7 @@ extension Engine {
         let row = HistoryRow(.retry, of: state, from: from, to: .pending, at: now)
         try note(row, sequence, &state, transaction)
         try setTimer(state.expiresAt, .timeToLive, sequence, state.queue, transaction)
-        try waitAgain(sequence, state, isLater: false, transaction)
+        try waitAgain(sequence, state, isLater: false, at: now, transaction)
     }
 
     /// An ended task, whose state record is gone already, leaves the other places of ended tasks; its counters are the

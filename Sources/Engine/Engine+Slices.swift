@@ -233,13 +233,14 @@ extension Engine {
         _ key: WaitingKey, _ flags: UInt8, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         let candidate = Candidate(key, flags)
-        guard let (task, _) = try readable(candidate, transaction) else { return }
+        guard let (task, _) = try readable(candidate, now, transaction) else { return }
         let state = try leaveWaiting(key, flags, task, transaction)
         change(key.queue) { $0.count(state.state, -1) }
         if let expiresAt = state.expiresAt {
             let timer = TimerKey(at: expiresAt, kind: .timeToLive, sequence: key.sequence, queue: key.queue)
             try transaction.delete(Tables.timers, timer.bytes)
         }
+        if state.hasOrder { try leaveOrder(key.sequence, task, at: now, transaction) }
         try tellDependents(of: key.sequence, .cancelled, at: now, transaction)
         try remove(key.sequence, state, transaction)
     }

@@ -14,6 +14,8 @@ public enum WaitReason: String, CaseIterable, Sendable {
     case paused
     /// As many of its queue are in hand as may be.
     case concurrency
+    /// Another task with its ORDER key comes first.
+    case order
     /// A task it was added AFTER has not completed.
     case after
     /// Its queue's breaker is open, or its probes are out.
@@ -106,6 +108,7 @@ extension Engine {
         _ task: TaskView, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> WaitView {
         let open = try dependencies(of: task.id.sequence, transaction)?.open ?? []
+        if open.isEmpty, let view = try whyOrdered(task, now, transaction) { return view }
         var detail = "it waits for nothing that is known; TASK.CANCEL \(task.id) gives it up"
         if let first = open.first {
             let (state, _) = try whereabouts(of: first, now, transaction)
@@ -119,6 +122,21 @@ extension Engine {
             }
         }
         return WaitView(state: task.state, reason: .after, until: nil, detail: detail)
+    }
+
+    private func whyOrdered(
+        _ task: TaskView, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> WaitView? {
+        let sequence = task.id.sequence
+        guard let place = try self.task(sequence, transaction).flatMap(orderPlace),
+            let other = try predecessor(of: sequence, in: place, transaction)
+        else { return nil }
+        let (state, _) = try whereabouts(of: other, now, transaction)
+        let key = String(decoding: task.order ?? [], as: UTF8.self)
+        return WaitView(
+            state: task.state, reason: .order, until: nil,
+            detail: "\(broker.id(other)) is \(state?.name ?? "gone") and must end first: its ORDER key is '\(key)', too"
+        )
     }
 
     /// The task that a queue would hand out now.

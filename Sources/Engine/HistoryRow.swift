@@ -15,6 +15,8 @@ enum MoveReason: UInt8 {
     case acknowledge = 9
     /// What it was parked for is no more.
     case unblock = 10
+    /// It must wait for something again.
+    case block = 11
 
     var name: String {
         switch self {
@@ -28,6 +30,7 @@ enum MoveReason: UInt8 {
         case .retry: "retry"
         case .acknowledge: "ack"
         case .unblock: "unblock"
+        case .block: "block"
         }
     }
 

@@ -7,8 +7,12 @@ struct Lease {
     var deadline: Timestamp
     var queue: UInt32
     var worker: Bytes?
+    /// The hash of its ORDER key.
+    var order: UInt64?
     /// The task is to be cancelled; its holder is told at the next TOUCH or BEAT.
     var cancel = false
+
+    var orderPlace: OrderPlace? { order.map { OrderPlace(queue: queue, hash: $0) } }
 }
 
 /// All leases, by task and by deadline. In memory; rebuilt from the active state records at start.
@@ -21,6 +25,8 @@ struct Leases {
     private var held: [Bytes: Set<UInt64>] = [:]
     /// Those that are to be cancelled.
     private(set) var cancelled: Set<UInt64> = []
+    /// The one task of each ORDER key that is in hand.
+    private var ordered: [OrderPlace: UInt64] = [:]
 
     subscript(sequence: UInt64) -> Lease? { bySequence[sequence] }
 
@@ -30,6 +36,7 @@ struct Leases {
         bySequence[sequence] = lease
         deadlines.insert(.init(at: lease.deadline, id: sequence))
         if lease.cancel { cancelled.insert(sequence) }
+        if let place = lease.orderPlace { ordered[place] = sequence }
         guard let worker = lease.worker else { return }
         workers[lease.queue, default: [:]][worker, default: 0] += 1
         held[worker, default: []].insert(sequence)
@@ -40,6 +47,7 @@ struct Leases {
         guard let lease = bySequence.removeValue(forKey: sequence) else { return nil }
         deadlines.remove(.init(at: lease.deadline, id: sequence))
         if lease.cancel { cancelled.remove(sequence) }
+        if let place = lease.orderPlace { ordered[place] = nil }
         if let worker = lease.worker { forget(sequence, worker, lease.queue) }
         return lease
     }
@@ -51,6 +59,9 @@ struct Leases {
         workers[queue]?[worker] = left > 0 ? left : nil
         if workers[queue]?.isEmpty == true { workers[queue] = nil }
     }
+
+    /// The task with an ORDER key that is in hand.
+    func running(_ place: OrderPlace) -> UInt64? { ordered[place] }
 
     /// The tasks a named worker holds, the oldest first.
     func tasks(of worker: Bytes) -> [UInt64] { (held[worker] ?? []).sorted() }

@@ -53,9 +53,12 @@ enum Tables {
 
     /// What happened to tasks, a record a group. Key: time and number of its first move.
     static let moves = Table(index: 22, name: "moves")
+    /// Tasks with an ORDER key whose lives are not over. Key: queue, hash of the key, sequence.
+    static let orders = Table(index: 23, name: "orders")
 
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
         workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents, breakers, moves,
+        orders,
     ]
 }

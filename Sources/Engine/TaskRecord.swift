@@ -6,7 +6,7 @@ import MartletStorage
 ///     mask u16 │ queue u32 │ type u32 │ priority u8 │ [created i64] │ [run at i64]
 ///     │ [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64] [keep i64]
 ///     │ [tags: n u8, n × bytes] [meta: n u8, n × (name, value)] [unique: until u8, span i64, key]
-///     │ [group] │ payload size u32 │ payload, unless it lies in `bodies`
+///     │ [group] [order key] │ payload size u32 │ payload, unless it lies in `bodies`
 struct TaskRecord {
     /// Payloads up to this size lie in the record itself.
     static let inlinePayload = 2_048
@@ -27,6 +27,7 @@ struct TaskRecord {
     var meta: [MetaField] = []
     var unique: UniqueKey?
     var group: Bytes?
+    var order: Bytes?
     var payloadSize = 0
     /// The payload lies in `bodies`.
     var hasBody = false
@@ -51,7 +52,8 @@ struct TaskRecord {
         static let meta: UInt16 = 2_048
         static let unique: UInt16 = 4_096
         static let group: UInt16 = 8_192
-        static let labels = tags | meta | unique | group
+        static let order: UInt16 = 16_384
+        static let labels = tags | meta | unique | group | order
     }
 
     private func mask(_ sequence: UInt64) -> UInt16 {
@@ -70,6 +72,7 @@ struct TaskRecord {
         if !meta.isEmpty { mask |= Bit.meta }
         if unique != nil { mask |= Bit.unique }
         if group != nil { mask |= Bit.group }
+        if order != nil { mask |= Bit.order }
         return mask
     }
 
@@ -146,6 +149,7 @@ extension TaskRecord {
             record.bytes(unique.key)
         }
         if let group { record.bytes(group) }
+        if let order { record.bytes(order) }
     }
 
     private mutating func readLabels(_ mask: UInt16, from record: inout RecordReader) {
@@ -155,6 +159,7 @@ extension TaskRecord {
         }
         if mask & Bit.unique != 0 { readUnique(from: &record) }
         if mask & Bit.group != 0 { group = record.bytes() }
+        if mask & Bit.order != 0 { order = record.bytes() }
     }
 
     private mutating func readUnique(from record: inout RecordReader) {

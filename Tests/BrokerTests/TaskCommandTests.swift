@@ -108,7 +108,7 @@ struct TaskCommandTests {
         ("TASK.ADD q t p UNIQUE k UNTIL THEN", "ERR syntax error near 'THEN'"),
         ("TASK.ADD q t p UNIQUE k ON SKIP ON ERROR", "ERR syntax error near 'ON'"),
         ("TASK.ADD q t p ON SKIP", "ERR syntax error near 'ON'"),
-        ("TASK.ADD q t p ORDER o", "ERR syntax error near 'ORDER'"),
+        ("TASK.ADD q t p FAIR on", "ERR syntax error near 'FAIR'"),
         ("TASK.ADD q t p TAGS 65 x", "ERR value is not an integer or out of range: TAGS"),
         ("TASK.ADD q t p TAGS 2 x", "ERR syntax error near 'TAGS'"),
         ("TASK.ADD q t p META 1 x", "ERR syntax error near 'META'"),

@@ -10,7 +10,7 @@ BIG = 2**63
 COMMANDS = [
     ("unknown option", ("TASK.ADD", "q", "t", "p", "COLOUR", "red"), "ERR", "COLOUR"),
     ("option twice", ("TASK.ADD", "q", "t", "p", "RETRIES", 1, "RETRIES", 2), "ERR", "RETRIES"),
-    ("option not built", ("TASK.ADD", "q", "t", "p", "ORDER", "k"), "ERR", "ORDER"),
+    ("option of a queue", ("TASK.ADD", "q", "t", "p", "FAIR", "on"), "ERR", "FAIR"),
     ("option without value", ("TASK.ADD", "q", "t", "p", "PRIORITY"), "ERR", ""),
     ("priority 11", ("TASK.ADD", "q", "t", "p", "PRIORITY", 11), "ERR", "PRIORITY"),
     ("priority 0", ("TASK.ADD", "q", "t", "p", "PRIORITY", 0), "ERR", "PRIORITY"),

@@ -26,6 +26,7 @@ struct PlantedStore: Sendable {
         "tasks", "states", "waiting", "timers", "ended", "bodies", "history", "queues", "names", "requests",
         "quarantine", "unique", "workers", "logs", "kinds",
         "operations", "crons", "limits", "permits", "dependencies", "dependents", "breakers", "moves",
+        "orders",
     ].enumerated().map { Table(index: $0.offset, name: $0.element) }
 
     static func table(_ name: String) -> Table { tables.first { $0.name == name } ?? tables[0] }
@@ -58,6 +59,7 @@ struct PlantedStore: Sendable {
         unique = id.sequence
         request.unique = nil
         request.after = Dependencies([id])
+        request.options.order = Bytes("key".utf8)
         try fixture.run(.add(request))
     }
 
@@ -247,6 +249,19 @@ extension Plant {
             let first = try transaction.first(Store.table("dependents"), from: all, prefix: all)
             guard let key = first?.key else { return }
             try transaction.delete(Store.table("dependents"), key)
+        },
+        Plant(.orderMissing, "it waits for nobody") { (transaction, store) throws(StorageError) in
+            let all = KeyBytes()
+            let first = try transaction.first(Store.table("orders"), from: all, prefix: all)
+            guard let key = first?.key else { return }
+            try transaction.delete(Store.table("orders"), key)
+        },
+        Plant(.orderDangling, "of a task without a key") { (transaction, store) throws(StorageError) in
+            var key = KeyBytes()
+            key.append(UInt32(1))
+            key.append(UInt64(7))
+            key.append(store.pending)
+            try transaction.put(Store.table("orders"), key, flags: 0)
         },
         Plant(.dependencyDangling, "of a task that is not parked") { (transaction, store) throws(StorageError) in
             var key = Store.key(store.unique)

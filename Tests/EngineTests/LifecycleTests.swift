@@ -75,8 +75,10 @@ struct LifecycleTests {
             moves == [
                 "SCHEDULED --due--> PENDING", "SCHEDULED --handOut--> ACTIVE", "SCHEDULED --expire--> EXPIRED",
                 "SCHEDULED --cancel--> CANCELLED", "SCHEDULED --revive--> PENDING", "SCHEDULED --moveNow--> PENDING",
-                "SCHEDULED --moveLater--> SCHEDULED", "PENDING --handOut--> ACTIVE", "PENDING --expire--> EXPIRED",
+                "SCHEDULED --moveLater--> SCHEDULED", "SCHEDULED --block--> BLOCKED", "PENDING --handOut--> ACTIVE",
+                "PENDING --expire--> EXPIRED",
                 "PENDING --cancel--> CANCELLED", "PENDING --moveNow--> PENDING", "PENDING --moveLater--> SCHEDULED",
+                "PENDING --block--> BLOCKED",
                 "ACTIVE --acknowledge--> COMPLETED",
                 "ACTIVE --retryLater--> SCHEDULED", "ACTIVE --retryNow--> PENDING", "ACTIVE --exhaust--> DLQ",
                 "ACTIVE --release--> PENDING", "ACTIVE --releaseLater--> SCHEDULED", "ACTIVE --expire--> EXPIRED",

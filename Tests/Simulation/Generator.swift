@@ -150,6 +150,7 @@ extension Generator {
         options.timeToLive = random.pick([nil, nil, nil, 1, 20, 200, 10_000])
         options.keep = random.pick([nil, 0, 0, 10, 1_000])
         options.group = random.pick([nil, nil] + Self.names)
+        options.order = random.pick([nil, nil, nil, nil, nil] + Self.keys)
         options.tags = random.pick([[], [], [Self.tags[0]], Self.tags])
         options.meta = random.pick([[], [], [MetaField(name: Self.tags[0], value: bytes())]])
         return options

@@ -46,14 +46,16 @@ extension Model {
             }
             task.open.remove(id)
             tasks[other] = task
-            if task.open.isEmpty { move(other, task.runAt > time ? .scheduled : .pending, "unblock", time) }
+            if task.open.isEmpty { keepOrder(task, time) }
         }
     }
 
     /// A task is deleted; one that has not ended counts as ended badly.
     mutating func delete(_ id: TaskID, _ now: Timestamp) {
-        let hasEnded = tasks[id]?.state.isEnded ?? true
+        let task = tasks[id]
+        let hasEnded = task?.state.isEnded ?? true
         remove(id)
+        if let task { keepOrder(task, now) }
         if !hasEnded { tellDependents(of: id, .cancelled, now) }
     }
 
@@ -75,7 +77,7 @@ extension Model {
         }
         for queue in Set(request.children.map(\.queue)) {
             let more = request.children.count { $0.queue == queue && !hasHolder($0) }
-            if let refusal = refusal(ofAdding: more, to: queue, now) { return refusal }
+            if more > 0, let refusal = refusal(ofAdding: more, to: queue, now) { return refusal }
         }
         for child in request.children where conflict(child, now) == nil {
             guard !offered.isEmpty else {

@@ -55,8 +55,8 @@ extension ModelTask {
             retriesLeft: retriesLeft, token: token, worker: shownWorker, enqueuedAt: enqueuedAt,
             runAt: runAt, startedAt: startedAt, deadline: deadline, endedAt: endedAt, lastError: lastError,
             errorKind: errorKind, progress: progress, note: note, cancel: state == .active && cancel,
-            unique: unique?.key, group: group, tags: tags, meta: meta, keepUntil: keepUntil, resultSize: result?.count,
-            payloadSize: self.payload.count, payload: payload ? self.payload : nil,
+            unique: unique?.key, group: group, order: order, tags: tags, meta: meta, keepUntil: keepUntil,
+            resultSize: result?.count, payloadSize: self.payload.count, payload: payload ? self.payload : nil,
             history: history ? self.history : nil)
     }
 }

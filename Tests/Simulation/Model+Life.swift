@@ -62,9 +62,12 @@ extension Model {
     mutating func end(_ id: TaskID, _ to: TaskState, _ reason: String, _ time: Timestamp, _ report: Report? = nil) {
         move(id, to, reason, time, report)
         tasks[id]?.endedAt = time
+        tasks[id]?.open = []
+        let ended = tasks[id]
         freeKey(of: id) { $0.until != .expire }
         tellWatches(of: id)
         if to != .dead, tasks[id]?.keep == 0 { remove(id) }
+        if let ended { keepOrder(ended, time) }
         tellDependents(of: id, to, time)
         removeSurplus()
     }
@@ -91,6 +94,7 @@ extension Model {
         tasks[id] = task
         let state: TaskState = task.runAt > time ? .scheduled : .pending
         move(id, state, report.reason, time, report)
+        keepOrder(task, time)
         return Failure(
             state: state, attempt: task.attempt, retriesLeft: task.retries - task.attempt, runAt: task.runAt)
     }

@@ -22,6 +22,7 @@ extension Model {
     mutating func relocate(_ request: MoveRequest, _ now: Timestamp) -> Outcome {
         guard let id = request.id, var task = tasks[id] else { return .refused(.noTask) }
         guard task.isWaiting else { return .refused(.badState) }
+        let before = task
         if let queue = request.queue, queue != task.queue {
             if let unique = task.unique, holds[KeyName(queue: queue, key: unique.key)] != nil {
                 return .refused(.duplicate)
@@ -37,7 +38,9 @@ extension Model {
         tasks[id] = task
         let state: TaskState = task.runAt > now ? .scheduled : .pending
         move(id, state, "move", now)
-        return .state(state)
+        keepOrder(before, now)
+        keepOrder(task, now)
+        return .state(tasks[id]?.state ?? state)
     }
 
     mutating func delete(_ request: DeleteRequest, _ now: Timestamp) -> Outcome {

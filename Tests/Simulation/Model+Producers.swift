@@ -39,7 +39,11 @@ extension Model {
         tasks[id] = task
         takeKey(of: id, now)
         totals[request.queue, default: Totals()].added += 1
-        return request.after.map { park(task, $0, now) } ?? task
+        let parked = request.after.map { park(task, $0, now) } ?? task
+        guard parked.isWaiting, isBehind(parked) else { return parked }
+        tasks[id]?.state = .blocked
+        tasks[id]?.history[0].to = .blocked
+        return tasks[id] ?? parked
     }
 
     /// The ids the broker chose; empty: it refused.

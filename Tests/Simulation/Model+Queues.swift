@@ -158,7 +158,8 @@ extension Model {
     mutating func retry(_ request: RetryRequest, _ now: Timestamp) -> Outcome {
         guard let id = request.id, let task = tasks[id] else { return .refused(.noTask) }
         guard task.state.isEnded || task.state == .scheduled else { return .refused(.badState) }
-        return revive(id, reset: request.reset, now) ? .state(.pending) : .refused(.duplicate)
+        guard revive(id, reset: request.reset, now) else { return .refused(.duplicate) }
+        return .state(tasks[id]?.state ?? .pending)
     }
 
     /// Back into the line: due now, with a new time to live and at least one more attempt; `false`: another task holds
@@ -176,6 +177,7 @@ extension Model {
         (task.endedAt, task.result) = (nil, nil)
         tasks[id] = task
         move(id, .pending, "retry", now)
+        keepOrder(task, now)
         return true
     }
 }

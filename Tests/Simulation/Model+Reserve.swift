@@ -175,6 +175,7 @@ extension Model {
         task.state = .pending
         task.history.removeLast()
         tasks[id] = task
+        keepOrder(task, now)
         takeKeyBack(of: id, now)
         settledTo = nil
         settle(now)

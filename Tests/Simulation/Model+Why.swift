@@ -11,7 +11,7 @@ extension Model {
             let failed = task.isRetry && task.lastError != nil
             return task.waits(failed ? .backoff : .scheduled, until: task.runAt)
         case .pending: return whyPending(task, now)
-        case .blocked: return task.waits(.after, until: nil)
+        case .blocked: return task.waits(task.open.isEmpty ? .order : .after, until: nil)
         case .completed, .dead, .cancelled, .expired: return task.waits(.ended, until: task.keepUntil)
         }
     }

@@ -45,6 +45,7 @@ extension Model {
         tasks[id]?.attempt -= 1
         if request.delay > 0 { tasks[id]?.runAt = now + request.delay }
         if let priority = request.priority { tasks[id]?.priority = priority }
+        keepOrder(task, now)
         return .ok
     }
 

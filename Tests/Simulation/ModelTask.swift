@@ -18,6 +18,7 @@ struct ModelTask {
     let meta: [MetaField]
     let unique: UniqueKey?
     let group: Bytes?
+    let order: Bytes?
 
     var retries: Int64
     /// When its time to live ends.
@@ -75,6 +76,7 @@ struct ModelTask {
         meta = options.meta
         unique = add.unique
         group = options.group
+        order = options.order
         priority = options.priority ?? defaults.priority ?? Limits.defaultPriority
         switch options.due {
         case .now: runAt = now

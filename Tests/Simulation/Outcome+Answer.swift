@@ -93,7 +93,7 @@ extension Sight {
             worker: view.worker, enqueuedAt: view.enqueuedAt, runAt: view.runAt, startedAt: view.startedAt,
             deadline: view.deadline, endedAt: view.endedAt, lastError: view.lastError, errorKind: view.errorKind,
             progress: view.progress, note: view.note, cancel: view.cancel, unique: view.unique, group: view.group,
-            tags: view.tags, meta: view.meta, keepUntil: view.keepUntil,
+            order: view.order, tags: view.tags, meta: view.meta, keepUntil: view.keepUntil,
             resultSize: view.resultSize, payloadSize: view.payloadSize, payload: view.payload,
             history: view.history?.map(Move.init))
     }

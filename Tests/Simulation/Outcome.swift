@@ -99,6 +99,7 @@ struct Sight: Equatable {
     var cancel: Bool
     var unique: Bytes?
     var group: Bytes?
+    var order: Bytes?
     var tags: [Bytes]
     var meta: [MetaField]
     var keepUntil: Timestamp?

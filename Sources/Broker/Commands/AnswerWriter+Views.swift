@@ -27,8 +27,7 @@ extension ReplyWriter {
         field("cancel", flag: view.cancel)
         field("unique", view.unique)
         field("group", view.group)
-        // It cannot be given yet.
-        field("order", nil as Bytes?)
+        field("order", view.order)
         bulk("tags")
         tags(view.tags)
         bulk("meta")

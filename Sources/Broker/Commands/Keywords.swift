@@ -102,6 +102,7 @@ extension Keyword {
     static let cool = Keyword("COOL")
     static let probes = Keyword("PROBES")
     static let kinds = Keyword("KINDS")
+    static let order = Keyword("ORDER")
 }
 
 /// Which option it is, for "each at most once". AT and DELAY are one.
@@ -156,6 +157,7 @@ enum OptionNumber {
     static let catchup = 55
     static let mode = 56
     static let group = 57
+    static let order = 35
 }
 
 extension ArgumentCursor {

@@ -137,7 +137,8 @@ extension TaskView {
             ("enqueued_at", number(enqueuedAt)), ("run_at", number(runAt)), ("started_at", number(startedAt)),
             ("deadline", number(deadline)), ("ended_at", number(endedAt)), ("last_error", lastError),
             ("error_kind", errorKind), ("progress", number(progress.map(Int64.init))), ("note", note),
-            ("cancel", number(cancel ? 1 : 0)), ("unique", unique), ("group", group), ("tags", listed(tags)),
+            ("cancel", number(cancel ? 1 : 0)), ("unique", unique), ("group", group),
+            ("order", order), ("tags", listed(tags)),
             ("meta", listed(meta.map { $0.name + [UInt8(ascii: "=")] + $0.value })), ("keep_until", number(keepUntil)),
             ("result_size", number(resultSize.map(Int64.init))), ("payload_size", number(Int64(payloadSize))),
         ]

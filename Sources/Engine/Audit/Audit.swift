@@ -41,6 +41,7 @@ struct Audit {
         try walkTimers(transaction)
         try walkEnded(transaction)
         try walkDependencies(transaction)
+        try walkOrders(transaction)
         try walkUnique(transaction)
         try walkBodies(transaction)
         try walkHistory(transaction)

@@ -27,6 +27,8 @@ public struct Disagreement: Sendable {
         case uniqueMissing = "UNIQUE key that is not held"
         case dependencyDangling = "dependency of a task that is not parked"
         case dependencyMissing = "dependency nobody will tell of"
+        case orderDangling = "place in an order of a task that is not in it"
+        case orderMissing = "task that is missing in its order"
         case nameMissing = "missing name of a type"
         case queueMissing = "missing record of a queue"
         case counterWrong = "wrong counter"

@@ -40,7 +40,7 @@ struct CronEntry {
 }
 
 /// `name │ queue │ type │ kind u8 (1 spec, 2 every) │ spec, or ms i64 │ zone │ overlap u8 │ catch-up u8 │ options
-/// │ delay i64 │ tags: n u8, n × bytes │ meta: n u8, n × (name, value) │ group │ paused u8 │ anchor i64
+/// │ delay i64 │ tags: n u8, n × bytes │ meta: n u8, n × (name, value) │ group │ order key │ paused u8 │ anchor i64
 /// │ next run i64, or −1
 /// │ runs i64 │ history: n u8, n × (at i64, sequence u64)`
 extension CronEntry {
@@ -84,6 +84,7 @@ extension CronEntry {
             record.bytes(field.value)
         }
         record.bytes(options.group ?? [])
+        record.bytes(options.order ?? [])
     }
 
     init(number: UInt64, from record: inout RecordReader) {
@@ -100,6 +101,8 @@ extension CronEntry {
         for _ in 0..<record.uint8() { options.meta.append(MetaField(name: record.bytes(), value: record.bytes())) }
         let group = record.bytes()
         if !group.isEmpty { options.group = group }
+        let order = record.bytes()
+        if !order.isEmpty { options.order = order }
         isPaused = record.uint8() == 1
         anchor = record.int64()
         let next = record.int64()

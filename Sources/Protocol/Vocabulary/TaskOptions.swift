@@ -49,6 +49,8 @@ public struct TaskOptions: Hashable, Sendable {
     public var tags: [Bytes] = []
     /// Whose it is: tasks of one group are of one sender, or of one customer.
     public var group: Bytes?
+    /// Of the tasks of a queue with the same key one runs at a time, in the order in which they were added.
+    public var order: Bytes?
     /// What travels with it, each field once.
     public var meta: [MetaField] = []
 

@@ -72,6 +72,8 @@ public enum TaskEvent: UInt8, CaseIterable, Sendable {
     case unblock = 14
     /// The condition it was parked for is met: it is due later.
     case unblockLater = 15
+    /// A condition it must wait for is not met any more.
+    case block = 16
 }
 
 extension TaskState {
@@ -93,6 +95,7 @@ extension TaskState {
         case (.scheduled, .moveLater), (.pending, .moveLater): .scheduled
         case (.blocked, .unblock): .pending
         case (.blocked, .unblockLater): .scheduled
+        case (.pending, .block), (.scheduled, .block): .blocked
         default: nil
         }
     }
