@@ -196,7 +196,7 @@ extension Engine {
                 if operation.filter.state.isEnded {
                     try removeEnded(sequence, transaction)
                 } else {
-                    try removeWaiting(WaitingKey(entry.key), entry.flags, now, transaction)
+                    return try removeFound(entry, now, transaction)
                 }
             }
             return true
@@ -205,6 +205,22 @@ extension Engine {
             if operation.verb.removes, let key = EndedKey(entry.key) { try putAside(key, transaction) }
             return false
         }
+    }
+
+    /// Removes a waiting task that was found a moment ago; what was removed before it may have moved it on.
+    private mutating func removeFound(
+        _ entry: (key: KeyBytes, flags: UInt8), _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        let key = WaitingKey(entry.key)
+        if try transaction.first(Tables.waiting, from: entry.key, prefix: entry.key) != nil {
+            try removeWaiting(key, entry.flags, now, transaction)
+            return true
+        }
+        guard let task = try task(key.sequence, transaction),
+            let (place, flags) = try waitingPlace(of: key.sequence, task, transaction)
+        else { return false }
+        try removeWaiting(place, flags, now, transaction)
+        return true
     }
 
     private mutating func cancel(
