@@ -84,7 +84,7 @@ extension Engine {
         else { return }
         var state = try leaveWaiting(key, flags, other, transaction)
         let was = Self.shown(state.state, state, now)
-        state.state = count(key.queue, state.state, .block)
+        state.state = count(key.queue, state.state, .block, of: next, type: state.type)
         try park(next, &state, from: was, at: now, transaction)
     }
 
@@ -157,7 +157,7 @@ extension Engine {
             try predecessor(of: sequence, in: place, transaction) != nil
         else { return false }
         var blocked = state
-        blocked.state = count(state.queue, state.state, .block)
+        blocked.state = count(state.queue, state.state, .block, of: sequence, type: state.type)
         try park(sequence, &blocked, from: state.state, at: now, transaction)
         // It may have been in hand, and those before it waited for it.
         try freeOrder(place, at: now, transaction)
