@@ -47,6 +47,7 @@ public enum Answer: Sendable {
     case allowed(BreakerPhase, Bool)
     case breaker(BreakerView)
     case breakers([BreakerView])
+    case batch(BatchView)
 }
 
 public struct AddedTask: Hashable, Sendable {

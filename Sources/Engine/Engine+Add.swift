@@ -23,6 +23,7 @@ extension Engine {
         let type = try typeNumber(request.type, transaction)
         var task = newTask(queue: queue, type: type, options: request.options, now)
         task.unique = request.unique
+        task.batch = request.batch.flatMap { TaskID($0)?.sequence }
         let (sequence, state) = try store(task, payload: request.payload, after: request.after, now, transaction)
         guard request.full else { return remember(request.request, .id(sequence)) }
         return remember(request.request, .added([row(sequence, state, task)]), one: true)
@@ -35,6 +36,7 @@ extension Engine {
         if let refusal = refusal(ofAddingTo: request.queue, now) { return refusal }
         if let refusal = refusal(of: request.payload) ?? refusal(of: request.options, now) { return refusal }
         if let refusal = refusal(of: request.unique, now) { return refusal }
+        if let refusal = try refusal(ofJoining: request.batch, transaction) { return refusal }
         return try refusal(of: request.after, now, transaction)
     }
 
@@ -49,6 +51,7 @@ extension Engine {
         if let refusal = refusal(ofAddingTo: request.queue, now) ?? refusal(of: request.options, now) {
             return .refused(refusal)
         }
+        if let refusal = try refusal(ofJoining: request.batch, transaction) { return .refused(refusal) }
         if let refusal = try refusal(of: request.after, now, transaction) { return .refused(refusal) }
         for item in request.items { if let refusal = refusal(of: item.payload) { return .refused(refusal) } }
         if let refusal = try refusal(ofGrowing: request.queue, by: request.items.count, now, transaction) {
@@ -59,7 +62,8 @@ extension Engine {
         rows.reserveCapacity(request.items.count)
         for item in request.items {
             let type = try typeNumber(item.type, transaction)
-            let task = newTask(queue: queue, type: type, options: request.options, now)
+            var task = newTask(queue: queue, type: type, options: request.options, now)
+            task.batch = request.batch.flatMap { TaskID($0)?.sequence }
             let (sequence, state) = try store(task, payload: item.payload, after: request.after, now, transaction)
             rows.append(row(sequence, state, task))
         }
@@ -96,7 +100,7 @@ extension Engine {
         .init(sequence: sequence, state: state, created: true, runAt: task.runAt)
     }
 
-    private func refusal(of payload: Bytes) -> CommandError? {
+    func refusal(of payload: Bytes) -> CommandError? {
         guard payload.count > Limits.payload else { return nil }
         return CommandError(
             .tooBig,
@@ -108,7 +112,7 @@ extension Engine {
         return CommandError(.error, "DELAY \(delay) ends past the latest time, \(Limits.latestTime) ms")
     }
 
-    private func newTask(queue: UInt32, type: UInt32, options: TaskOptions, _ now: Timestamp) -> TaskRecord {
+    func newTask(queue: UInt32, type: UInt32, options: TaskOptions, _ now: Timestamp) -> TaskRecord {
         let runAt: Timestamp =
             switch options.due {
             case .now: now
@@ -134,12 +138,11 @@ extension Engine {
 
     /// The way of a task into the store: its record, its place in the waiting index, its timers, its queue's counters.
     /// - Returns: its sequence, and the state it is in.
-    private mutating func store(
+    mutating func store(
         _ task: TaskRecord, payload: Bytes, after: Dependencies?, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> (UInt64, TaskState) {
-        let sequence = max(UInt64(now) << 16, broker.lastSequence + 1)
-        broker.lastSequence = sequence
+        let sequence = nextSequence(now)
         var task = task
         task.payloadSize = payload.count
         task.hasBody = payload.count > TaskRecord.inlinePayload
@@ -150,6 +153,7 @@ extension Engine {
         if record.hasBody { try storeBody(payload, .payload, of: sequence, transaction) }
         _ = try takeUniqueKey(of: sequence, record, in: record.queue, now, transaction)
         try setTimer(record.expiresAt, .timeToLive, sequence, record.queue, transaction)
+        if let batch = record.batch { try join(batch, sequence, transaction) }
         let isBehind = try joinOrder(sequence, record, at: now, transaction)
         if let after, let state = try park(sequence, record, after, now, transaction) { return (sequence, state) }
         if isBehind {
@@ -166,6 +170,12 @@ extension Engine {
         let key = WaitingKey(queue: record.queue, range: range, due: record.runAt, sequence: sequence)
         try enterWaiting(key, hasState: false, isLater: isLater, transaction)
         return (sequence, isLater ? .scheduled : .pending)
+    }
+
+    /// A new identity, of a task or a batch: they rise together.
+    mutating func nextSequence(_ now: Timestamp) -> UInt64 {
+        broker.lastSequence = max(UInt64(now) << 16, broker.lastSequence + 1)
+        return broker.lastSequence
     }
 
     /// Puts a task into the waiting index; if it is due later, a timer will move the counters then.

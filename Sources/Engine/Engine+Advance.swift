@@ -72,6 +72,8 @@ extension Engine {
         case .unique: try freeUniqueKey(timer.hash, in: timer.queue, of: timer.sequence, transaction)
         case .resume: try endPause(timer.queue, at: timer.at, transaction)
         case .dependents: try tellMoreDependents(timer, transaction)
+        case .batch: try forgetBatch(timer.sequence, keptUntil: timer.at, transaction)
+        case .members: try cancelMembers(of: timer.sequence, behind: timer.hash, at: timer.at, transaction)
         case .surplus: try removeSurplus(timer.queue, limit: 1, timer.at, transaction)
         }
     }

@@ -34,7 +34,7 @@ extension Engine {
         _ sequence: UInt64, _ state: StateRecord, isLater: Bool, at now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> TaskState {
-        if state.hasOrder, try stayBehind(sequence, state, at: now, transaction) { return .blocked }
+        if state.isTied, try stayBehind(sequence, state, at: now, transaction) { return .blocked }
         try transaction.put(Tables.states, Phase.waiting.key(sequence)) { state.write(to: &$0) }
         let range = WaitingRange(priority: state.priority, lane: state.lane)
         let key = WaitingKey(queue: state.queue, range: range, due: state.runAt, sequence: sequence)
@@ -53,10 +53,12 @@ extension Engine {
         if state.hasUnique {
             try freeUniqueKey(of: sequence, try task(sequence, transaction), at: .ended, transaction)
         }
-        if state.hasOrder { try leaveOrder(sequence, try task(sequence, transaction), at: now, transaction) }
+        if state.isTied { try leaveOrder(sequence, try task(sequence, transaction), at: now, transaction) }
+        let batch = try batch(of: sequence, state, transaction)
         if state.state != .dead, state.keep == 0 {
             change(state.queue) { $0.count(state.state, -1) }
             try remove(sequence, state, transaction)
+            try leaveBatch(sequence, batch, state.state, at: now, transaction)
             return try tellDependents(of: sequence, state.state, at: now, transaction)
         }
         var state = state
@@ -70,6 +72,7 @@ extension Engine {
         if ended.state == .dead { try countKind(of: ended, 1, at: now, transaction) }
         try setTimer(ended.keepUntil, .retention, sequence, ended.queue, transaction)
         tellWatchers(of: sequence)
+        try leaveBatch(sequence, batch, ended.state, at: now, transaction)
         try tellDependents(of: sequence, ended.state, at: now, transaction)
         try removeSurplus(ended.queue, limit: 1, now, transaction)
     }

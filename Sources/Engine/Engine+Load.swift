@@ -75,7 +75,7 @@ extension Engine {
                         token: state.token, deadline: state.deadline, queue: state.queue, worker: state.worker,
                         cancel: state.cancel)
                 ))
-            if state.hasOrder { ordered.append(loaded.count - 1) }
+            if state.isTied { ordered.append(loaded.count - 1) }
             return true
         }
         for index in ordered {

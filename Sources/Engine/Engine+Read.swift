@@ -30,6 +30,7 @@ extension Engine {
         case .breakerInfo(let name): return breakerAnswer(name, now)
         case .breakerList: return .breakers(breakerViews(now))
         case .limitList: return .limits(limitViews(now))
+        case .batchInfo(let name): return try batchInfo(name, transaction)
         case .operations: return .operations(operations.ordered.map(OperationView.init))
         case .deadKinds(let request): return try deadKinds(request, transaction)
         case .cronGet(let name): return cronView(name)

@@ -63,6 +63,7 @@ extension Engine {
         try leaveEnded(sequence, ended, transaction)
         var state = ended
         if ended.state == .completed { try noteCompletion(sequence, &state, transaction) }
+        if ended.isTied { try rejoinBatch(sequence, task, from: ended.state, transaction) }
         if state.resultSize != nil, state.result == nil {
             try transaction.delete(Tables.bodies, BodyKind.result.key(sequence))
         }

@@ -256,7 +256,8 @@ extension Engine {
             let timer = TimerKey(at: expiresAt, kind: .timeToLive, sequence: key.sequence, queue: key.queue)
             try transaction.delete(Tables.timers, timer.bytes)
         }
-        if state.hasOrder { try leaveOrder(key.sequence, task, at: now, transaction) }
+        if state.isTied { try leaveOrder(key.sequence, task, at: now, transaction) }
+        try leaveBatch(key.sequence, task.batch, .cancelled, at: now, transaction)
         try tellDependents(of: key.sequence, .cancelled, at: now, transaction)
         try remove(key.sequence, state, transaction)
     }

@@ -100,8 +100,10 @@ public struct Engine {
         case .breakerSet(let request): try set(request, now, transaction)
         case .breaker(let request): try apply(request, now, transaction)
         case .breakerInfo, .breakerList: try lookAtWorkers(operation, now, transaction)
+        case .batchNew(let request): try newBatch(request, now, transaction)
+        case .batch(let request): try apply(request, now, transaction)
         case .list, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .cronGet, .cronList, .cronTimes,
-            .limitInfo, .limitList:
+            .limitInfo, .limitList, .batchInfo:
             try answer(operation, now: now, in: transaction)
         }
     }

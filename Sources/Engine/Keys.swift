@@ -100,13 +100,20 @@ struct TimerKey {
         /// More tasks wait for the end of this one than are told at once; the hash is the one that was told last, the
         /// queue the state in which it ended.
         case dependents = 7
+        /// The record of a batch that is over goes.
+        case batch = 8
+        /// More tasks of a batch are to be cancelled with it; the hash is the one that was cancelled last.
+        case members = 9
+
+        var hasHash: Bool { self == .unique || self == .dependents || self == .members }
     }
 
     var at: Timestamp
     var kind: Kind
     var sequence: UInt64
     var queue: UInt32
-    /// Of the UNIQUE key (the task's record may be gone by then), or a task that waits for this one.
+    /// Of the UNIQUE key (the task's record may be gone by then), or a task: one that waits for this one, or one of the
+    /// batch.
     var hash: UInt64 = 0
 
     var bytes: KeyBytes {
@@ -115,7 +122,7 @@ struct TimerKey {
         key.append(kind.rawValue)
         key.append(sequence)
         key.append(queue)
-        if kind == .unique || kind == .dependents { key.append(hash) }
+        if kind.hasHash { key.append(hash) }
         return key
     }
 
@@ -134,7 +141,7 @@ struct TimerKey {
         self.kind = kind
         sequence = reader.next()
         queue = reader.next()
-        if kind == .unique || kind == .dependents { hash = reader.next() }
+        if kind.hasHash { hash = reader.next() }
     }
 }
 

@@ -55,6 +55,9 @@ public enum Operation: Sendable {
     case breaker(BreakerRequest)
     case breakerInfo(Bytes)
     case breakerList
+    case batchNew(BatchNewRequest)
+    case batch(BatchRequest)
+    case batchInfo(Bytes)
 }
 
 /// Makes a blind retry of a changing command safe.
@@ -83,6 +86,8 @@ public struct AddRequest: Sendable {
     public var full: Bool
     /// What it waits for.
     public var after: Dependencies?
+    /// The batch it belongs to, as it was written.
+    public var batch: Bytes?
 
     public init(
         queue: Bytes, type: Bytes, payload: Bytes, options: TaskOptions = .init(), request: RequestNonce? = nil,
@@ -116,6 +121,8 @@ public struct AddManyRequest: Sendable {
     public var full: Bool
     /// What all of them wait for.
     public var after: Dependencies?
+    /// The batch all of them belong to, as it was written.
+    public var batch: Bytes?
 
     public init(
         queue: Bytes, items: [Item], options: TaskOptions = .init(), request: RequestNonce? = nil, full: Bool = false

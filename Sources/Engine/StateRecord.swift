@@ -46,8 +46,8 @@ struct StateRecord {
     var hasLog = false
     /// The task was added with a UNIQUE key.
     var hasUnique: Bool
-    /// The task was added with an ORDER key.
-    var hasOrder: Bool
+    /// Its end concerns more than itself (a batch, an order): the task's record says what.
+    var isTied: Bool
 
     init(of task: TaskRecord) {
         queue = task.queue
@@ -60,7 +60,7 @@ struct StateRecord {
         expiresAt = task.expiresAt
         hasBody = task.hasBody
         hasUnique = task.unique != nil
-        hasOrder = task.order != nil
+        isTied = task.isTied
     }
 
     var lane: Lane { state == .blocked ? .parked : attempt > 0 ? .retry : .fresh }
@@ -81,7 +81,7 @@ struct StateRecord {
         static let cancel: UInt16 = 4_096
         static let log: UInt16 = 8_192
         static let unique: UInt16 = 16_384
-        static let order: UInt16 = 32_768
+        static let tied: UInt16 = 32_768
     }
 
     private var mask: UInt16 {
@@ -101,7 +101,7 @@ struct StateRecord {
         if cancel { mask |= Bit.cancel }
         if hasLog { mask |= Bit.log }
         if hasUnique { mask |= Bit.unique }
-        if hasOrder { mask |= Bit.order }
+        if isTied { mask |= Bit.tied }
         return mask
     }
 
@@ -153,7 +153,7 @@ struct StateRecord {
         cancel = mask & Bit.cancel != 0
         hasLog = mask & Bit.log != 0
         hasUnique = mask & Bit.unique != 0
-        hasOrder = mask & Bit.order != 0
+        isTied = mask & Bit.tied != 0
         if mask & Bit.endedAt != 0 { endedAt = record.int64() }
         if mask & Bit.keepUntil != 0 { keepUntil = record.int64() }
         if mask & Bit.expiresAt != 0 { expiresAt = record.int64() }

@@ -56,9 +56,17 @@ enum Tables {
     /// Tasks with an ORDER key whose lives are not over. Key: queue, hash of the key, sequence.
     static let orders = Table(index: 23, name: "orders")
 
+    /// Tasks that are one undertaking. Key: sequence.
+    static let batches = Table(index: 24, name: "batches")
+    /// The tasks of a batch that have not ended. Key: the batch's sequence, the task's sequence.
+    static let members = Table(index: 25, name: "members")
+    /// What is added when a batch ends. Key: its sequence.
+    static let followers = Table(index: 26, name: "followers")
+
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
         workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents, breakers, moves,
         orders,
+        batches, members, followers,
     ]
 }

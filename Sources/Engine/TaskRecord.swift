@@ -6,7 +6,8 @@ import MartletStorage
 ///     mask u16 │ queue u32 │ type u32 │ priority u8 │ [created i64] │ [run at i64]
 ///     │ [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64] [keep i64]
 ///     │ [tags: n u8, n × bytes] [meta: n u8, n × (name, value)] [unique: until u8, span i64, key]
-///     │ [group] [order key] │ payload size u32 │ payload, unless it lies in `bodies`
+///     │ [group] [ties: mask u8 │ [1: batch u64] [2: order key]] │ payload size u32
+///     │ payload, unless it lies in `bodies`
 struct TaskRecord {
     /// Payloads up to this size lie in the record itself.
     static let inlinePayload = 2_048
@@ -28,6 +29,8 @@ struct TaskRecord {
     var unique: UniqueKey?
     var group: Bytes?
     var order: Bytes?
+    /// The batch it belongs to.
+    var batch: UInt64?
     var payloadSize = 0
     /// The payload lies in `bodies`.
     var hasBody = false
@@ -52,9 +55,18 @@ struct TaskRecord {
         static let meta: UInt16 = 2_048
         static let unique: UInt16 = 4_096
         static let group: UInt16 = 8_192
-        static let order: UInt16 = 16_384
-        static let labels = tags | meta | unique | group | order
+        static let ties: UInt16 = 16_384
+        static let labels = tags | meta | unique | group | ties
     }
+
+    /// What else it concerns when it ends: behind the other labels, with a mask of their own.
+    private enum Tie {
+        static let batch: UInt8 = 1
+        static let order: UInt8 = 2
+    }
+
+    /// Its end concerns more than itself.
+    var isTied: Bool { batch != nil || order != nil }
 
     private func mask(_ sequence: UInt64) -> UInt16 {
         var mask: UInt16 = 0
@@ -72,7 +84,7 @@ struct TaskRecord {
         if !meta.isEmpty { mask |= Bit.meta }
         if unique != nil { mask |= Bit.unique }
         if group != nil { mask |= Bit.group }
-        if order != nil { mask |= Bit.order }
+        if isTied { mask |= Bit.ties }
         return mask
     }
 
@@ -149,7 +161,19 @@ extension TaskRecord {
             record.bytes(unique.key)
         }
         if let group { record.bytes(group) }
+        if isTied { writeTies(to: &record) }
+    }
+
+    private func writeTies(to record: inout RecordWriter) {
+        record.uint8((batch == nil ? 0 : Tie.batch) | (order == nil ? 0 : Tie.order))
+        if let batch { record.uint64(batch) }
         if let order { record.bytes(order) }
+    }
+
+    private mutating func readTies(from record: inout RecordReader) {
+        let mask = record.uint8()
+        if mask & Tie.batch != 0 { batch = record.uint64() }
+        if mask & Tie.order != 0 { order = record.bytes() }
     }
 
     private mutating func readLabels(_ mask: UInt16, from record: inout RecordReader) {
@@ -159,7 +183,7 @@ extension TaskRecord {
         }
         if mask & Bit.unique != 0 { readUnique(from: &record) }
         if mask & Bit.group != 0 { group = record.bytes() }
-        if mask & Bit.order != 0 { order = record.bytes() }
+        if mask & Bit.ties != 0 { readTies(from: &record) }
     }
 
     private mutating func readUnique(from record: inout RecordReader) {

@@ -31,6 +31,8 @@ struct UndoLog {
     var limits: [(number: UInt32, before: LimitState?)] = []
     /// The same of breakers.
     var breakers: [(number: UInt32, before: BreakerState?)] = []
+    /// The batches the group changed, as they are now: forgetting them is to undo it.
+    var batches: [UInt64: BatchRecord] = [:]
     var broker: BrokerRecord?
     var timerBound: Timestamp?
     var random: SplitMix64?
@@ -88,6 +90,9 @@ extension Engine {
         for (number, _) in undoLog.breakers {
             guard let breaker = breakers[number], breaker.isChanged else { continue }
             try transaction.put(Tables.breakers, queueKey(number)) { breaker.write(to: &$0) }
+        }
+        for (number, batch) in undoLog.batches {
+            try transaction.put(Tables.batches, taskKey(number)) { batch.write(to: &$0) }
         }
         if !nonces.open.isEmpty { try storeRequests(now, transaction) }
         try sealMoves(now, transaction)
@@ -159,5 +164,6 @@ extension Engine {
         undoLog.limits.removeAll(keepingCapacity: true)
         undoLog.breakers.removeAll(keepingCapacity: true)
         undoLog.samples.removeAll(keepingCapacity: true)
+        if !undoLog.batches.isEmpty { undoLog.batches.removeAll(keepingCapacity: true) }
     }
 }

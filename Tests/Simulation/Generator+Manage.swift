@@ -11,7 +11,7 @@ extension Generator {
         case 24..<28 where !hasCrons: return .queueDrain(drain(queue))
         case 28..<44: return .queueResume(QueueRequest(queue: queue, request: nonce()))
         // Those who wait for a deleted queue's tasks are told when these are removed: that is the engine's business.
-        case 44..<47 where model.watches.isEmpty && !model.hasParked:
+        case 44..<47 where model.watches.isEmpty && !model.hasParked && !model.hasMembers:
             return .queueDelete(QueueRequest(queue: queue, request: nonce(), caller: newCaller()))
         case 47..<50: return .queueOptions(queue)
         case 50..<72: return .retry(RetryRequest(id: anyID(model), reset: random.chance(50), request: nonce()))

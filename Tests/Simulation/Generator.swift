@@ -20,18 +20,23 @@ struct Generator {
     let keepsFew: Bool
     /// Whether there is a cron table.
     let hasCrons: Bool
+    /// Whether there are batches.
+    let hasBatches: Bool
+    var followerCount = 0
 
     init(seed: UInt64) {
         random = SplitMix64(seed: seed)
         keepsFew = seed % 3 == 0
         hasCrons = seed % 4 == 1
+        hasBatches = seed % 4 >= 2
     }
 
     /// The next operation; `model` says which tasks and tokens there are.
     mutating func operation(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
         if random.chance(4), let again = sent.randomElement(using: &random) {
             // Not while somebody waits for tasks that it may remove: see `manage`.
-            if case .queueDelete = again, !model.watches.isEmpty { return .queueList }
+            let mayRemove = model.watches.isEmpty && !model.hasMembers
+            if case .queueDelete = again, !mayRemove { return .queueList }
             return again.sentAgain(by: newCaller())
         }
         let operation = fresh(model, now)
@@ -46,6 +51,7 @@ struct Generator {
         if random.chance(14) { return manage(model, now) }
         if random.chance(8) { return limit(model) }
         if random.chance(4) { return breaker() }
+        if hasBatches, random.chance(12) { return batch(model) }
         let crowded = model.tasks.values.count(where: \.hasPlace) > 60
         if random.chance(14) { return watching(model) }
         switch Int.random(in: 0..<100, using: &random) {
@@ -111,6 +117,7 @@ extension Generator {
             queue: queue, type: random.pick(Self.names), payload: bytes(), options: options(now, queue),
             request: nonce(), full: random.chance(50))
         if random.chance(15) { add.after = after(model) }
+        add.batch = joined(model)
         guard random.chance(35) else { return add }
         add.unique = UniqueKey(
             random.pick(Self.keys), span: random.pick([nil, nil, 5, 100, 5_000]),
@@ -128,6 +135,7 @@ extension Generator {
             queue: queue, items: items, options: options(now, queue), request: nonce(),
             full: random.chance(50))
         if random.chance(15) { add.after = after(model) }
+        add.batch = joined(model)
         return add
     }
 
@@ -168,7 +176,8 @@ extension Generator {
 /// What workers send.
 extension Generator {
     mutating func reserve() -> ReserveRequest {
-        let queues = (0..<random.pick([1, 1, 2, 3])).map { _ in random.pick(Self.queues) }
+        var queues = (0..<random.pick([1, 1, 2, 3])).map { _ in random.pick(Self.queues) }
+        if hasBatches, random.chance(20) { queues.append(Self.followerQueue) }
         var reserve = ReserveRequest(
             queues: queues, count: random.pick([1, 1, 1, 2, 5]), block: random.pick([.no, .no, .upTo(0), .upTo(20)]),
             lease: random.pick([nil, nil, nil, 5, 200]), worker: random.pick([nil] + Self.names), request: nonce(),

@@ -56,7 +56,9 @@ extension Model {
         let hasEnded = task?.state.isEnded ?? true
         remove(id)
         if let task { keepOrder(task, now) }
-        if !hasEnded { tellDependents(of: id, .cancelled, now) }
+        guard !hasEnded else { return }
+        tellBatch(of: id, .cancelled, now)
+        tellDependents(of: id, .cancelled, now)
     }
 
     /// Adds what an ACK adds; the ids are those the engine chose. Refused: nothing is added.
@@ -65,6 +67,7 @@ extension Model {
         var keys: [[Bytes]: Bool] = [:]
         for child in request.children {
             if let refusal = isClosed(child.queue, now) { return refusal }
+            if let refusal = refusal(ofJoining: child.batch) { return refusal }
             if !knows(child.after) { return .refused(.noTask) }
             guard let key = child.unique?.key else { continue }
             let isSkip = child.conflict == .skip

@@ -9,9 +9,10 @@ extension Model {
         guard settledTo != now else { return }
         settledTo = now
         settleLimits(now)
+        defer { settleBatches(now) }
         holds = holds.filter { $0.value.until.map { $0 > now } ?? true }
         // And breakers count failures in their order.
-        if keepsFew || hasParked || !breakers.isEmpty { return settleInOrder(now) }
+        if keepsFew || hasParked || !breakers.isEmpty || !batches.isEmpty { return settleInOrder(now) }
         for id in tasks.keys {
             while let next = tasks[id]?.nextInstant, next <= now { happen(id, at: next) }
         }
@@ -68,6 +69,7 @@ extension Model {
         tellWatches(of: id)
         if to != .dead, tasks[id]?.keep == 0 { remove(id) }
         if let ended { keepOrder(ended, time) }
+        tellBatch(of: id, to, time)
         tellDependents(of: id, to, time)
         removeSurplus()
     }

@@ -171,6 +171,8 @@ extension Model {
             if case .state = relocate(move, now) { return true }
             return false
         case .purge, .delete, .remove, .count:
+            // The end of one before it may have taken this one along.
+            guard operation.filter.state.isEnded || tasks[id]?.hasPlace == true else { return false }
             delete(id, now)
             return true
         }

@@ -5,6 +5,7 @@ internal import MartletProtocol
 extension Model {
     mutating func add(_ request: AddRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
         if let refusal = isClosed(request.queue, now) { return refusal }
+        if let refusal = refusal(ofJoining: request.batch) { return refusal }
         if !knows(request.after) { return .refused(.noTask) }
         if !hasHolder(request), let refusal = refusal(ofAdding: 1, to: request.queue, now) { return refusal }
         if let outcome = conflict(request, now) { return outcome }
@@ -15,13 +16,14 @@ extension Model {
 
     mutating func addMany(_ request: AddManyRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
         if let refusal = isClosed(request.queue, now) { return refusal }
+        if let refusal = refusal(ofJoining: request.batch) { return refusal }
         if !knows(request.after) { return .refused(.noTask) }
         if let refusal = refusal(ofAdding: request.items.count, to: request.queue, now) { return refusal }
         var tasks: [ModelTask] = []
         for (item, id) in zip(request.items, Self.newIDs(answer)) {
             var add = AddRequest(
                 queue: request.queue, type: item.type, payload: item.payload, options: request.options)
-            add.after = request.after
+            (add.after, add.batch) = (request.after, request.batch)
             tasks.append(insert(add, id, now))
         }
         if tasks.count != request.items.count {
@@ -38,6 +40,7 @@ extension Model {
         let task = ModelTask(id: id, add: request, defaults: defaults, now: now)
         tasks[id] = task
         takeKey(of: id, now)
+        join(request.batch, id)
         totals[request.queue, default: Totals()].added += 1
         let parked = request.after.map { park(task, $0, now) } ?? task
         guard parked.isWaiting, isBehind(parked) else { return parked }

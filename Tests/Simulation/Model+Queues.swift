@@ -176,6 +176,7 @@ extension Model {
         task.expiresAt = task.timeToLive.map { now + $0 }
         (task.endedAt, task.result) = (nil, nil)
         tasks[id] = task
+        if task.state.isEnded { rejoin(id) }
         move(id, .pending, "retry", now)
         keepOrder(task, now)
         return true

@@ -23,6 +23,10 @@ struct Model {
     var nonces: [Bytes: Remembered] = [:]
     var limits: [Bytes: ModelLimit] = [:]
     var breakers: [Bytes: ModelBreaker] = [:]
+    var batches: [TaskID: ModelBatch] = [:]
+    /// Tasks that followed a batch and have no id yet, and ids that were seen, by payload.
+    var followers: [ModelFollower] = []
+    var shownFollowers: [Bytes: TaskID] = [:]
     /// Who holds which UNIQUE key.
     var holds: [KeyName: KeyHold] = [:]
     var options: [Bytes: QueueOptions] = [:]
@@ -74,16 +78,14 @@ extension Model {
     mutating func apply(_ operation: MartletEngine.Operation, now: Timestamp, answer: Answer) -> Outcome {
         settle(now)
         switch operation {
-        case .add(let request):
-            return remembering(request.request, now) { $0.add(request, now, answer) }
+        case .add(let request): return remembering(request.request, now) { $0.add(request, now, answer) }
         case .addMany(let request):
             return remembering(request.request, now) { $0.addMany(request, now, answer) }
         case .reserve(let request): return reserve(request, now, answer)
         case .acknowledge(let request): return acknowledge(request, now, answer)
         case .acknowledgeMany(let request):
             return remembering(request.request, now) { $0.acknowledgeMany(request, now) }
-        case .fail(let request):
-            return remembering(request.request, now) { $0.fail(request, now, answer) }
+        case .fail(let request): return remembering(request.request, now) { $0.fail(request, now, answer) }
         case .release(let request): return remembering(request.request, now) { $0.release(request, now) }
         case .touch(let request): return remembering(request.request, now) { $0.touch(request, now) }
         case .cancel(let request): return remembering(request.request, now) { $0.cancel(request, now) }
@@ -129,6 +131,7 @@ extension Model {
         case .breakerList: return breakerViews(now)
         case .limitInfo(let name): return limitView(name, now)
         case .limitList: return limitViews(now)
+        case .batchNew, .batch, .batchInfo: return batch(operation, now, answer)
         }
     }
 
@@ -158,6 +161,7 @@ extension Model {
         let ends = pauses.values.flatMap { [$0.adding, $0.handingOut] }.filter { $0 != .max && $0 > settledTo ?? .min }
         let crons = crons.values.compactMap(\.view.nextRun)
         let limits = limits.values.compactMap(\.nextInstant)
-        return (tasks + calls + crons + holds.values.compactMap(\.until) + ends + limits).min()
+        let batches = batches.values.compactMap { $0.over.map { $0 + Limits.batchKeep } }
+        return (tasks + calls + crons + batches + holds.values.compactMap(\.until) + ends + limits).min()
     }
 }

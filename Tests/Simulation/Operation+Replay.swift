@@ -30,13 +30,15 @@ extension MartletEngine.Operation {
         case .limitSet(let request): request.request
         case .limitTake(let request): request.request
         case .limitGive(let request): request.request
+        case .batchNew(let request): request.request
+        case .batch(let request): request.request
         case .limitDelete(let request), .limitReset(let request): request.request
         case .get, .list, .result, .why, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .log, .logs,
             .wait,
             .hello,
             .beat, .order, .workerList,
             .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList,
-            .breakerInfo, .breakerList:
+            .breakerInfo, .breakerList, .batchInfo:
             nil
         }
     }

@@ -37,6 +37,7 @@ extension Outcome {
         case .breakers(let views): self = .breakers(views.map(BreakerSight.init))
         case .limit(let view): self = .limits([LimitSight(view)])
         case .limits(let views): self = .limits(views.map(LimitSight.init))
+        case .batch(let view): self = .batch(view)
         case .operation(let number): self = .operation(number)
         case .cron(let view): self = .crons([view])
         case .crons(let views): self = .crons(views)

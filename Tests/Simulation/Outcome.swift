@@ -37,6 +37,7 @@ enum Outcome: Equatable {
     case limits([LimitSight])
     case allowed(BreakerPhase, Bool)
     case breakers([BreakerSight])
+    case batch(BatchView)
 }
 
 /// What ADD … FULL tells.

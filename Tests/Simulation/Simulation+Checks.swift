@@ -19,6 +19,7 @@ extension Simulation {
         known.flatMap {
             [.get(GetRequest(id: $0, payload: true, history: true)), .result($0), .logs(LogsRequest(id: $0))]
         } + [.queueList, .workerList, .operations, .cronList, .limitList, .breakerList]
+            + model.batches.keys.sorted().map { .batchInfo($0.text) }
     }
 
     /// Lets the bookkeeping catch up; then tasks, counters, tables and the timer must agree.
@@ -114,7 +115,8 @@ extension Simulation {
 
     private func finishOne() {
         write { engine, transaction throws(StorageError) in
-            let reserve = MartletEngine.Operation.reserve(ReserveRequest(queues: Generator.queues, count: 10))
+            let reserve = MartletEngine.Operation.reserve(
+                ReserveRequest(queues: Generator.queues + [Generator.followerQueue], count: 10))
             let answer = try engine.apply(reserve, now: self.now, in: transaction)
             self.compare(self.model.apply(reserve, now: self.now, answer: answer), Outcome(answer))
             guard case .handedOut(let tasks) = answer, !tasks.isEmpty else { return }

@@ -34,6 +34,7 @@ extension Simulation {
                 }
                 let answer = try engine.apply(operation, now: self.now, in: transaction)
                 try self.observeCrons(engine, answer, transaction)
+                try self.observeFollowers(engine, transaction)
                 try self.observeChildren(of: operation, engine, transaction)
                 let expected = self.model.apply(operation, now: self.now, answer: answer)
                 self.compare(expected, Outcome(answer))
@@ -55,13 +56,16 @@ extension Simulation {
                 // Blocked callers are served from what the bookkeeping brought to light: with them it is not behind.
                 // And where KEEPMAX counts, what was late would be counted late.
                 if !self.model.calls.isEmpty || !self.model.watches.isEmpty || !self.model.drains.isEmpty
-                    || self.model.keepsFew || self.model.hasParked
+                    || self.model.keepsFew || self.model.hasParked || !self.model.batches.isEmpty
                 {
                     _ = try engine.advance(to: self.now, limit: 10_000, in: transaction)
                     try self.observeCrons(engine, .ok, transaction)
+                    try self.observeFollowers(engine, transaction)
                 }
                 try body(&engine, transaction)
+                try self.observeFollowers(engine, transaction)
                 try self.serveWaiting(&engine, transaction)
+                try self.observeFollowers(engine, transaction)
                 if crash { throw StorageError(.failed, "give the group up") }
             }
             known += model.tasks.keys.filter { before.tasks[$0] == nil }.sorted()
@@ -80,7 +84,27 @@ extension Simulation {
     ) throws(StorageError) {
         guard case .acknowledge(let request) = operation, !request.children.isEmpty else { return }
         let newest = model.newestID.map { $0.sequence + 1 } ?? 0
-        model.offered = try engine.taskIDs(from: newest, limit: request.children.count, in: transaction).ids
+        let shown = Set(model.shownFollowers.values)
+        let ids = try engine.taskIDs(from: newest, limit: 1_000, in: transaction).ids.filter { !shown.contains($0) }
+        model.offered = Array(ids.prefix(request.children.count))
+    }
+
+    /// The model learns which ids the followers of batches have.
+    func observeFollowers(
+        _ engine: borrowing Engine, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard !model.batches.isEmpty || !model.followers.isEmpty else { return }
+        let oldest = model.batches.keys.min().map(\.sequence) ?? 0
+        let known = Set(model.shownFollowers.values)
+        for id in try engine.taskIDs(from: oldest, limit: 10_000, in: transaction).ids
+        where model.tasks[id] == nil && !known.contains(id) {
+            let get = MartletEngine.Operation.get(GetRequest(id: id, payload: true))
+            guard case .task(let view) = try engine.answer(get, now: now, in: transaction),
+                view.type == Generator.followerType, let payload = view.payload
+            else { continue }
+            model.shownFollowers[payload] = id
+        }
+        model.insertFollowers()
     }
 
     private func deletesDueCron(_ operation: MartletEngine.Operation) -> Bool {

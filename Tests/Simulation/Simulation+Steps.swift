@@ -6,7 +6,8 @@ internal import MartletStorage
 extension Simulation {
     /// Time passes: from instant to instant as the broker's timer does, or in one jump as after a stall.
     func letTimePass() {
-        let target = now + random.pick([0, 1, 1, 2, 5, 10, 50, 200, 1_000, 30_000, 610_000])
+        let days: Timestamp = generator.hasBatches && random.chance(10) ? 700_000_000 : 0
+        let target = now + days + random.pick([0, 1, 1, 2, 5, 10, 50, 200, 1_000, 30_000, 610_000])
         let jump = random.chance(40)
         note("time passes to \(target)\(jump ? " at once" : "")")
         if !jump { followTimer(to: target) }
@@ -50,11 +51,13 @@ extension Simulation {
         write { engine, transaction throws(StorageError) in
             done = try engine.advance(to: self.now, limit: limit, in: transaction)
             try self.observeCrons(engine, .ok, transaction)
+            try self.observeFollowers(engine, transaction)
             guard done < limit else { return }
             self.model.settle(self.now)
             if let number = try engine.runOperation(now: self.now, in: transaction) {
                 self.note("a slice of operation \(number)")
                 self.model.runSlice(of: number, self.now)
+                try self.observeFollowers(engine, transaction)
             }
         }
         model.settle(now)

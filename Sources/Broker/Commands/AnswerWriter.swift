@@ -51,6 +51,7 @@ extension ReplyWriter {
         case .taken(let answer): taken(answer)
         case .limit(let view): limit(view)
         case .limits(let views): each(views) { $0.limit($1) }
+        case .batch(let view): batch(view)
         }
     }
 

@@ -51,6 +51,12 @@ extension ArgumentCursor {
         return dependencies
     }
 
+    /// The id of a batch; which ids there are, the engine knows.
+    mutating func batch() throws(CommandError) -> Bytes {
+        try once(OptionNumber.batch)
+        return try name("BATCH")
+    }
+
     /// `key [FOR ms] [UNTIL START|DONE|EXPIRE] [ON SKIP|REPLACE|ERROR]`, the three in any order.
     mutating func unique() throws(CommandError) -> (UniqueKey, UniqueConflict) {
         try once(OptionNumber.unique)

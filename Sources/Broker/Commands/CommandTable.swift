@@ -20,6 +20,7 @@ struct CommandTable: Sendable {
             cronCommands,
             limitCommands,
             breakerCommands,
+            batchCommands,
             connectionCommands,
             pubSubCommands,
             clientCommands,

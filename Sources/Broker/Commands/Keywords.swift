@@ -103,6 +103,9 @@ extension Keyword {
     static let probes = Keyword("PROBES")
     static let kinds = Keyword("KINDS")
     static let order = Keyword("ORDER")
+    static let batch = Keyword("BATCH")
+    static let success = Keyword("SUCCESS")
+    static let complete = Keyword("COMPLETE")
 }
 
 /// Which option it is, for "each at most once". AT and DELAY are one.
@@ -142,6 +145,7 @@ enum OptionNumber {
     static let by = 32
     static let rev = 33
     static let cursor = 34
+    static let batch = 35
     static let keepMax = 40
     static let retryShare = 41
     static let direction = 42

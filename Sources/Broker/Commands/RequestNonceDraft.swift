@@ -53,5 +53,8 @@ enum CommandTag {
     static let breakerTrip: UInt64 = 48
     static let breakerReset: UInt64 = 49
     static let breakerDelete: UInt64 = 50
+    static let batchNew: UInt64 = 60
+    static let batchSeal: UInt64 = 61
+    static let batchCancel: UInt64 = 62
     static let queueDrain: UInt64 = 29
 }

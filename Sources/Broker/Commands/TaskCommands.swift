@@ -5,12 +5,13 @@ import MartletProtocol
 let taskCommands = [
     Command(
         "TASK.ADD", .atLeast(4), [.write, .denyOutOfMemory, .fast],
-        usage: "queue type payload \(taskOptionsUsage) \(uniqueUsage) \(afterUsage) [REQ nonce] [FULL]",
+        usage: "queue type payload \(taskOptionsUsage) \(uniqueUsage) \(afterUsage) [BATCH id] [REQ nonce] [FULL]",
         summary: "Adds a task to a queue.", group: "task",
         reply: "the id; with FULL a map {id, state, created, run_at}", run: .write(parseAdd)),
     Command(
         "TASK.MADD", .atLeast(6), [.write, .denyOutOfMemory],
-        usage: "queue \(taskOptionsUsage) \(afterUsage) [REQ nonce] [FULL] TASKS n type payload [type payload ...]",
+        usage: "queue \(taskOptionsUsage) \(afterUsage) [BATCH id] [REQ nonce] [FULL] TASKS n type payload "
+            + "[type payload ...]",
         summary: "Adds many tasks with the same options, all or none.", group: "task",
         reply: "an array of ids; with FULL of maps", run: .write(parseAddMany)),
     Command(
@@ -86,6 +87,8 @@ func parseChild(_ cursor: inout ArgumentCursor) throws(CommandError) -> AddReque
             add.full = true
         } else if option == .after {
             add.after = try cursor.dependencies()
+        } else if option == .batch {
+            add.batch = try cursor.batch()
         } else {
             try cursor.taskOption(option, &add.options)
         }
@@ -120,6 +123,8 @@ extension ArgumentCursor {
             (add.unique, add.conflict) = try unique()
         } else if option == .after {
             add.after = try dependencies()
+        } else if option == .batch {
+            add.batch = try batch()
         } else {
             try taskOption(option, &add.options)
         }

@@ -65,6 +65,7 @@ extension Audit {
         case .resume: queues[timer.queue]?.pause.nextEnd == timer.at
         case .surplus: queues[timer.queue] != nil
         case .dependents: true
+        case .batch, .members: try isNeeded(batch: timer, transaction)
         case .due, .timeToLive, .retention: nil
         }
     }
@@ -76,7 +77,7 @@ extension Audit {
         switch timer.kind {
         case .timeToLive: return known.ended == nil && known.expiresAt == timer.at
         case .retention: return known.ended?.keepUntil == timer.at
-        case .unique, .resume, .surplus, .dependents: return true
+        case .unique, .resume, .surplus, .dependents, .batch, .members: return true
         case .due:
             guard known.isWaiting, known.state.runAt == timer.at else { return false }
             let key = known.waitingKey(timer.sequence).bytes

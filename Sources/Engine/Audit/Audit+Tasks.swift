@@ -29,6 +29,7 @@ extension Audit {
         }
         try check(uniqueKeyOf: known, sequence, transaction)
         try check(orderOf: known, sequence, transaction)
+        try check(batchOf: known, sequence, transaction)
         if known.isWaiting { try check(waiting: known, sequence, transaction) }
         if let ended = known.ended { try check(ended: ended, sequence, transaction) }
         if known.ended == nil, let at = known.expiresAt, at > now {

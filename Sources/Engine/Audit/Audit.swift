@@ -42,6 +42,7 @@ struct Audit {
         try walkEnded(transaction)
         try walkDependencies(transaction)
         try walkOrders(transaction)
+        try walkBatches(transaction)
         try walkUnique(transaction)
         try walkBodies(transaction)
         try walkHistory(transaction)

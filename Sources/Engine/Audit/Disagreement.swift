@@ -29,6 +29,10 @@ public struct Disagreement: Sendable {
         case dependencyMissing = "dependency nobody will tell of"
         case orderDangling = "place in an order of a task that is not in it"
         case orderMissing = "task that is missing in its order"
+        case memberDangling = "member or follower of no batch"
+        case memberMissing = "task its batch does not know"
+        /// Its counts, or whether it is over.
+        case batchWrong = "wrong numbers of a batch"
         case nameMissing = "missing name of a type"
         case queueMissing = "missing record of a queue"
         case counterWrong = "wrong counter"
@@ -58,6 +62,7 @@ enum Repair: Sendable {
     /// The holds of a queue's UNIQUE keys with one hash.
     case unique(UInt32, UInt64, UniqueBucket)
     case kind(KeyBytes, DeadKind)
+    case batch(UInt64, BatchRecord)
     case typeName(UInt32, Bytes)
     case queue(QueueState)
     case broker(BrokerRecord)
@@ -75,6 +80,8 @@ enum Repair: Sendable {
             try transaction.delete(Tables.unique, key)
             if !bucket.holds.isEmpty { try transaction.put(Tables.unique, key) { bucket.write(to: &$0) } }
         case .kind(let key, let kind): try transaction.put(Tables.kinds, key) { kind.write(to: &$0) }
+        case .batch(let number, let batch):
+            try transaction.put(Tables.batches, taskKey(number)) { batch.write(to: &$0) }
         case .typeName(let number, let name):
             try transaction.put(Tables.names, Names.key(.type, number)) { $0.bytes(name) }
         case .queue(let queue): try transaction.put(Tables.queues, queueKey(queue.id)) { queue.write(to: &$0) }

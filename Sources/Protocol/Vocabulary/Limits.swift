@@ -102,6 +102,12 @@ public enum Limits {
     public static let breakerCount: ClosedRange<Int64> = 1...1_000
     /// KINDS of a breaker.
     public static let breakerKinds: ClosedRange<Int64> = 1...64
+    /// Batches that are open, running, or over and not yet forgotten.
+    public static let batches = 100_000
+    /// ON clauses of one BATCH.NEW: tasks that follow a batch.
+    public static let batchFollowers = 10
+    /// How long a batch is remembered after it was over, in milliseconds: 7 days.
+    public static let batchKeep: Milliseconds = 604_800_000
     /// How long a REQ nonce is remembered, in milliseconds.
     public static let nonceAge: Milliseconds = 600_000
     /// How many REQ nonces are remembered, the newest.
