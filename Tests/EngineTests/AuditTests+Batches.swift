@@ -1,5 +1,19 @@
 import MartletEngine
+import MartletProtocol
 import MartletStorage
+
+extension PlantedStore {
+    /// A sealed batch with a task, and one that follows it.
+    static func addBatch(_ fixture: StoreFixture) throws {
+        var request = AddRequest(queue: Bytes("q".utf8), type: Bytes("t".utf8), payload: [1])
+        let follower = BatchFollower(on: .complete, queue: request.queue, type: request.type, payload: [1])
+        let new = BatchNewRequest(followers: [follower])
+        guard case .id(let batch) = try fixture.run(.batchNew(new))[0] else { throw StoreFixture.Unexpected() }
+        request.batch = batch.text
+        try fixture.run(.add(request))
+        try fixture.run(.batch(BatchRequest(batch: batch.text, action: .seal)))
+    }
+}
 
 /// Ways in which a batch and its tasks can come to disagree.
 extension Plant {

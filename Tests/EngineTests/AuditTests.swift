@@ -61,13 +61,7 @@ struct PlantedStore: Sendable {
         request.after = Dependencies([id])
         request.options.order = Bytes("key".utf8)
         try fixture.run(.add(request))
-        (request.after, request.options.order) = (nil, nil)
-        let follower = BatchFollower(on: .complete, queue: request.queue, type: request.type, payload: [1])
-        let new = BatchNewRequest(followers: [follower])
-        guard case .id(let batch) = try fixture.run(.batchNew(new))[0] else { throw StoreFixture.Unexpected() }
-        request.batch = batch.text
-        try fixture.run(.add(request))
-        try fixture.run(.batch(BatchRequest(batch: batch.text, action: .seal)))
+        try Self.addBatch(fixture)
     }
 
     static func key(_ sequence: UInt64) -> KeyBytes {
