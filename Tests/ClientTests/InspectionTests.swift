@@ -133,6 +133,32 @@ struct InspectionTests {
         await client.close()
     }
 
+    @Test func aQueueIsBoundedAndDrained() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        try await client.setQueue(
+            "set", .maxLength(1), .concurrency(2), .aging(1_000), .retryShare(50), .deadLettersMax(7))
+        let options = try await client.queueOptions("set")
+        #expect(options["MAXLEN"] == "1" && options["CONCURRENCY"] == "2" && options["AGING"] == "1000")
+        #expect(options["RETRYSHARE"] == "50" && options["DLQMAX"] == "7")
+        var grouped = TaskOptions()
+        grouped.setGroup("seven")
+        let task = try await client.enqueue(.init(number: 1), as: Twice.self, queue: "set", options: grouped)
+        #expect(try await task.details().group == "seven")
+        await #expect {
+            try await client.enqueue(.init(number: 2), as: Twice.self, queue: "set")
+        } throws: {
+            ($0 as? MartletError)?.code == .queueFull
+        }
+        #expect(try await !client.drainQueue("set"))
+        #expect(try await !client.drainQueue("set", wait: .milliseconds(20)))
+        let draining = Task { try await client.drainQueue("set", wait: .seconds(30)) }
+        #expect(try await client.queueInfo("set").draining)
+        try await task.cancel()
+        #expect(try await draining.value)
+        await client.close()
+    }
+
     @Test func whyATaskDoesNotRunIsTold() async throws {
         let broker = try BrokerProcess()
         let client = MartletClient(broker.configuration)

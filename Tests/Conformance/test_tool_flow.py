@@ -81,6 +81,16 @@ def test_bulk_does_to_many_what_task_does_to_one(run, json_of):
     assert json_of("queues", "mended")["cancelled"] == 0 and run("bulk", "move", *select)[0] == 64
 
 
+def test_a_queue_is_drained(run, json_of):
+    id = run("add", "q", "t", "--group", "seven")[1].strip()
+    assert json_of("task", id)["group"] == "seven"
+    assert run("queues", "drain", "q")[1] == "OK\n" and run("add", "q", "t")[0] == 75
+    code, out, error = run("queues", "drain", "q", "--wait", "50ms")
+    assert code == 75 and out == "" and "still has tasks" in error
+    assert run("task", "cancel", id)[0] == 0 and run("queues", "drain", "q", "--wait", "5s")[1] == "OK\n"
+    assert run("queues", "resume", "q")[0] == 0 and run("add", "q", "t")[0] == 0
+
+
 def test_why_a_task_does_not_run_is_told(run, json_of):
     id = run("add", "q", "t")[1].strip()
     assert json_of("task", "why", id)["reason"] == "no_worker"

@@ -50,6 +50,23 @@ extension MartletClient {
         _ = try await link.send(RESPCommand("QUEUE.RESUME", .text(name)).withNonce())
     }
 
+    /// Takes no more tasks into a queue until `resumeQueue`; those it has are worked off, their retries too.
+    ///
+    /// - Parameter wait: how long to wait until they have all ended; `nil`: for ever.
+    /// - Returns: whether they have; without waiting, `false`.
+    @discardableResult
+    public func drainQueue(_ name: String, wait: Duration? = .zero) async throws(MartletError) -> Bool {
+        var command = RESPCommand("QUEUE.DRAIN", .text(name))
+        guard wait != .zero else {
+            _ = try await link.send(command.withNonce())
+            return false
+        }
+        // BLOCK 0 is for ever.
+        let block = wait.map { max($0.wholeMilliseconds, 1) }
+        command.append("BLOCK", .integer(block ?? 0))
+        return !(try await lines.send(command.withNonce(), blocking: block.map { .milliseconds($0) })).isNull
+    }
+
     /// Removes all tasks of a queue that are in `state`; returns how many.
     @discardableResult
     public func purgeQueue(_ name: String, _ state: TaskState) async throws(MartletError) -> Int {
@@ -92,6 +109,19 @@ public struct QueueOption: Sendable, Hashable {
     public static func keep(_ length: Milliseconds) -> Self { Self("KEEP", "\(length)") }
     /// Most records of ended tasks; the oldest go first.
     public static func keepMax(_ count: Int) -> Self { Self("KEEPMAX", "\(count)") }
+
+    /// Most dead letters; the oldest go first.
+    public static func deadLettersMax(_ count: Int) -> Self { Self("DLQMAX", "\(count)") }
+    /// Most tasks that wait; more are refused with QUEUEFULL.
+    public static func maxLength(_ count: Int) -> Self { Self("MAXLEN", "\(count)") }
+    /// Most tasks that run at a time, over all workers.
+    public static func concurrency(_ count: Int) -> Self { Self("CONCURRENCY", "\(count)") }
+    /// Each time a task has waited so long it counts as one more urgent.
+    public static func aging(_ length: Milliseconds) -> Self { Self("AGING", "\(length)") }
+    /// The share of hand-outs that retries get while there are fresh tasks too, in per cent.
+    public static func retryShare(_ percent: Int) -> Self { Self("RETRYSHARE", "\(percent)") }
+    /// The same by how many retries there are: the default.
+    public static let adaptiveRetryShare = Self("RETRYSHARE", "ADAPTIVE")
 
     public static func backoff(_ backoff: Backoff) -> Self {
         var option = Self("BACKOFF")

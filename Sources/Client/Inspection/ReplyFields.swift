@@ -109,6 +109,7 @@ extension TaskDetails {
         note = fields.optional("note")?.text
         isBeingCancelled = fields.optional("cancel")?.boolean ?? false
         unique = fields.optional("unique")?.text
+        group = fields.optional("group")?.text
         tags = (fields.optional("tags")?.elements ?? []).compactMap(\.text)
         meta = fields.texts("meta")
         keepUntil = fields.optional("keep_until")?.integer
@@ -154,6 +155,13 @@ extension QueueDetails {
         totalCompleted = try fields.count("total_completed")
         totalFailed = try fields.count("total_failed")
         oldest = fields.optional("oldest_ms")?.integer
+        inRate = try? fields.double("in_rate")
+        outRate = try? fields.double("out_rate")
+        failRate = try? fields.double("fail_rate")
+        waitMedian = fields.optional("wait_p50")?.integer
+        waitP99 = fields.optional("wait_p99")?.integer
+        runMedian = fields.optional("run_p50")?.integer
+        runP99 = fields.optional("run_p99")?.integer
         paused = try fields.flag("paused")
         draining = try fields.flag("draining")
         workers = try fields.count("workers")

@@ -28,6 +28,8 @@ public struct TaskDetails: Sendable {
     public var isBeingCancelled: Bool
     /// The UNIQUE key it was added with.
     public var unique: String?
+    /// Whose it is.
+    public var group: String?
     public var tags: [String]
     public var meta: [String: String]
     /// When the record will be removed.
@@ -71,6 +73,15 @@ public struct QueueDetails: Sendable {
     public var totalFailed: Int
     /// Age of the oldest task that is due and waits, in milliseconds.
     public var oldest: Milliseconds?
+    /// Tasks added, completed and attempts failed a second, over the last minute.
+    public var inRate: Double?
+    public var outRate: Double?
+    public var failRate: Double?
+    /// How long tasks of late waited before their hand-out, and ran: half of them, and 99 of 100, no longer than this.
+    public var waitMedian: Milliseconds?
+    public var waitP99: Milliseconds?
+    public var runMedian: Milliseconds?
+    public var runP99: Milliseconds?
     public var paused: Bool
     public var draining: Bool
     public var workers: Int

@@ -5,6 +5,9 @@ extension TaskOptions {
     /// Adds labels to find the task by; each once.
     public mutating func addTags(_ tags: String...) { self.tags += tags.map { Bytes($0.utf8) } }
 
+    /// Says whose the task is.
+    public mutating func setGroup(_ group: String) { self.group = Bytes(group.utf8) }
+
     /// Adds fields that travel with the task, in the order of their names. One that is there already is replaced.
     public mutating func addMeta(_ fields: [String: String]) {
         for (name, value) in fields.sorted(by: { $0.key < $1.key }) {

@@ -1,11 +1,12 @@
 import ArgumentParser
+import Glibc
 import MartletProtocol
 
 /// `martlet queues`: all queues, or one; pause and resume.
 struct QueuesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "queues", abstract: "List queues, or pause and resume one.",
-        subcommands: [List.self, Pause.self, Resume.self], defaultSubcommand: List.self)
+        commandName: "queues", abstract: "List queues, or pause, drain and resume one.",
+        subcommands: [List.self, Pause.self, Drain.self, Resume.self], defaultSubcommand: List.self)
 
     struct List: BrokerCommand {
         static let configuration = CommandConfiguration(
@@ -38,6 +39,26 @@ struct QueuesCommand: AsyncParsableCommand {
             var command = RESPCommand("QUEUE.PAUSE", .text(queue), .text(side.uppercased()))
             if let span { command.append("FOR", .integer(span.milliseconds)) }
             door.show(try await door.send(command)) { $0.cell }
+        }
+    }
+
+    struct Drain: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "drain",
+            abstract: "Take no more tasks into a queue until it is resumed; ends with 75 "
+                + "when --wait passes before its tasks have ended.")
+        @Argument(help: "The queue.")
+        var queue: String
+        @Option(help: "How long to wait until its tasks have ended.")
+        var wait: SpanArgument?
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            var command = RESPCommand("QUEUE.DRAIN", .text(queue))
+            if let wait { command.append("BLOCK", .integer(max(wait.milliseconds, 1))) }
+            let reply = try await door.send(command, blocking: .milliseconds(wait?.milliseconds ?? 0))
+            guard !reply.isNull else { throw ToolError(EX_TEMPFAIL, "queue \(queue) still has tasks") }
+            door.show(reply) { $0.cell }
         }
     }
 

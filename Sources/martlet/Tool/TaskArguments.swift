@@ -39,6 +39,8 @@ struct TaskOptionArguments: ParsableArguments {
     var ttl: SpanArgument?
     @Option(help: "How long its record outlives its end. (default: 1d)")
     var keep: SpanArgument?
+    @Option(help: "Whose it is.")
+    var group: String?
     @Option(help: "A tag; may be given several times.")
     var tag: [String] = []
 
@@ -49,6 +51,7 @@ struct TaskOptionArguments: ParsableArguments {
         for (name, span) in [("TIMEOUT", timeout), ("TTL", ttl), ("KEEP", keep)] {
             if let span { command.append(name, .integer(span.milliseconds)) }
         }
+        if let group { command.append("GROUP", .text(group)) }
         guard !tag.isEmpty else { return }
         command.append("TAGS", .integer(Int64(tag.count)))
         for tag in tag { command.append(.text(tag)) }

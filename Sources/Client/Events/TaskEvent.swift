@@ -1,0 +1,51 @@
+public import MartletProtocol
+
+/// A place in the stream of events. Keep the last one that was dealt with, to go on from there after a restart.
+public struct EventPosition: Hashable, Sendable, CustomStringConvertible {
+    /// As the broker writes it: `1767225600000-17`.
+    public var text: String
+
+    public init(text: String) { self.text = text }
+    public var description: String { text }
+
+    /// Before everything the broker still has.
+    public static let start = EventPosition(text: "0-0")
+}
+
+/// A task was added or came into another state.
+public struct TaskEvent: Sendable {
+    public var position: EventPosition
+    /// Rises with every event.
+    public var sequence: Int64
+    public var at: Timestamp
+    public var id: TaskID
+    public var queue: String
+    public var type: String
+    /// `nil`: it was added.
+    public var from: TaskState?
+    public var to: TaskState
+
+    /// Reads `[id, [field, value, …]]`.
+    init(_ entry: RESPValue) throws(MartletError) {
+        guard let parts = entry.elements, parts.count == 2, let place = parts[0].text else {
+            throw .decoding("not an entry of the stream of events")
+        }
+        let fields = ReplyFields(parts[1])
+        position = EventPosition(text: place)
+        sequence = try fields.decimal("seq")
+        at = try fields.decimal("at")
+        id = try fields.id("id")
+        queue = try fields.text("queue")
+        type = try fields.text("type")
+        from = ReplyFields.state(fields.optional("from"))
+        to = try fields.state("to")
+    }
+}
+
+extension ReplyFields {
+    /// A number that is told as text.
+    fileprivate func decimal(_ name: String) throws(MartletError) -> Int64 {
+        guard let number = optional(name)?.word.flatMap(Int64.init) else { throw Self.wrong(name) }
+        return number
+    }
+}
