@@ -1,4 +1,5 @@
 import Logging
+import MartletProtocol
 import NIOCore
 import Synchronization
 
@@ -22,6 +23,8 @@ final class LogCapture: Sendable {
         var total = 0
         var dropped = 0
         var isScheduled = false
+        /// Whether a batch went out that nobody waited for.
+        var hasPosted = false
         var isFinished = false
     }
 
@@ -53,20 +56,26 @@ final class LogCapture: Sendable {
         if schedules { link.loop.scheduleTask(in: Bounds.delay) { self.send() } }
     }
 
-    /// Sends the rest and waits until the broker has it: after the attempt is settled it would be refused.
+    /// Sends the rest and waits until the broker has all of it: after the attempt is settled it would be refused.
     func finish() async {
-        let lines = state.withLock { state in
+        let (lines, hasPosted) = state.withLock { state in
             state.isFinished = true
             if state.dropped > 0 { state.lines.append("\(state.dropped) more lines were dropped") }
-            return Self.take(&state)
+            return (Self.take(&state), state.hasPosted)
         }
-        guard !lines.isEmpty else { return }
-        _ = try? await link.send(Commands.log(lease, lines))
+        guard hasPosted || !lines.isEmpty else { return }
+        // Answers come in order: that to a PING says that the batches before it have arrived.
+        _ = try? await link.send(lines.isEmpty ? RESPCommand("PING") : Commands.log(lease, lines))
     }
 
+    /// Within the lock, so that `finish` cannot overtake a batch that was taken and not posted yet.
     private func send() {
-        let lines = state.withLock { Self.take(&$0) }
-        if !lines.isEmpty { link.post(Commands.log(lease, lines)) }
+        state.withLock { state in
+            let lines = Self.take(&state)
+            guard !lines.isEmpty else { return }
+            state.hasPosted = true
+            link.post(Commands.log(lease, lines))
+        }
     }
 
     private static func take(_ state: inout State) -> [String] {
