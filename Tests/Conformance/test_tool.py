@@ -40,6 +40,19 @@ def test_add_reads_payloads_and_keeps_unique_keys(run, json_of, tmp_path):
     assert json_of("task", piped["id"], "--payload")["payload"] == "typed"
 
 
+def test_add_names_what_a_task_waits_for(run, json_of):
+    first = run("add", "q", "t")[1].strip()
+    assert json_of("add", "q", "t", "--after", first)["state"] == "BLOCKED"
+    later = json_of("add", "q", "t", "--after", first, "--on-dead", "cancel")["id"]
+    assert re.search(r"^reason +after$", run("task", "why", later)[1], re.MULTILINE)
+    run("task", "cancel", first)
+    assert json_of("task", later)["state"] == "CANCELLED"
+    code, out, error = run("add", "q", "t", "--on-dead", "run")
+    assert (code, out) == (64, "") and "--after" in error
+    code, _, error = run("add", "q", "t", "--after", "nothing")
+    assert code == 66 and "NOTASK" in error
+
+
 def test_a_task_is_shown_for_people(run):
     id = run("add", "q", "t", "x\x1b[2Jy\nz")[1].strip()
     code, out, _ = run("task", id, "--payload", "--history")

@@ -48,6 +48,20 @@ def test_limits_are_set_taken_listed_and_deleted(run, json_of):
     assert run("limits", "delete", "crawler")[0] == 0 and [limit["name"] for limit in json_of("limits")] == ["provider"]
 
 
+def test_breakers_are_set_tripped_listed_and_deleted(run, json_of):
+    assert run("breakers")[1] == "no breakers\n"
+    assert run("breakers", "set", "mailer", "--fails", 5, "--per", "1m", "--cool", "10m", "--kind", "timeout",
+               "--kind", "http_503") == (0, "OK\n", "")
+    breaker = json_of("breakers", "list", "mailer")
+    assert (breaker["state"], breaker["fails"], breaker["probes"]) == ("closed", 5, 1)
+    assert breaker["kinds"] == ["timeout", "http_503"]
+    assert run("breakers", "trip", "mailer")[0] == 0
+    lines = run("breakers")[1].splitlines()
+    assert lines[0].split()[:3] == ["NAME", "STATE", "FAILURES"] and re.search(r"^mailer +open .* 5 in 1m +10m", lines[1])
+    assert run("breakers", "reset", "mailer")[0] == 0 and json_of("breakers")[0]["state"] == "closed"
+    assert run("breakers", "delete", "mailer")[0] == 0 and json_of("breakers") == []
+
+
 @pytest.mark.parametrize("arguments, code, word", [
     (("cron", "list", "nothing"), 66, "no such cron entry"),
     (("cron", "set", "a", "q", "t"), 64, "--spec or --every"),
@@ -57,6 +71,7 @@ def test_limits_are_set_taken_listed_and_deleted(run, json_of):
     (("limits", "take", "nothing"), 66, "no such limit"),
     (("limits", "set", "a", "--rate", "3"), 64, "--per"),
     (("limits", "set", "a", "--slots", "3", "--burst", "3"), 64, "--slots"),
+    (("breakers", "trip", "nothing"), 66, "no such breaker"),
     (("breakers", "set", "a", "--fails", "3"), 64, "--per"),
 ], ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)
 def test_what_is_wrong_is_one_line_and_an_exit_code(run, arguments, code, word):

@@ -15,18 +15,23 @@ enum TaskTracing {
         defer { span.end() }
         span.attributes["messaging.system"] = "martlet"
         span.attributes["messaging.destination.name"] = queue
-        var carrier: [String: String] = [:]
-        InstrumentationSystem.instrument.inject(span.context, into: &carrier, using: Fields())
-        var traced = options
-        traced.addMeta(carrier.filter { $0.value.utf8.count <= Limits.metaValue })
-        // A trace must not be why a task is refused.
-        if carrier.count > mostFields || traced.meta.count > Int(Limits.metaFields.upperBound) { traced = options }
         do {
-            return try await body(traced)
+            return try await body(traced(options, span.context))
         } catch {
             span.recordError(error)
             throw error
         }
+    }
+
+    /// `options` with a trace context in their META: that of the present Swift task, unless another is given.
+    static func traced(_ options: TaskOptions, _ context: ServiceContext? = .current) -> TaskOptions {
+        guard let context else { return options }
+        var carrier: [String: String] = [:]
+        InstrumentationSystem.instrument.inject(context, into: &carrier, using: Fields())
+        var traced = options
+        traced.addMeta(carrier.filter { $0.value.utf8.count <= Limits.metaValue })
+        // A trace must not be why a task is refused.
+        return carrier.count > mostFields || traced.meta.count > Int(Limits.metaFields.upperBound) ? options : traced
     }
 
     /// Runs a handler in a span that continues the producer's trace, with its logger as `Logger.current`.

@@ -3,23 +3,20 @@ import MartletProtocol
 
 /// The commands of the wire contract that the client sends.
 enum Commands {
-    static func add(
-        queue: String, type: String, payload: Bytes, _ options: TaskOptions, _ unique: (UniqueKey, UniqueConflict)?,
-        nonce: String
-    ) -> RESPCommand {
-        var command = RESPCommand("TASK.ADD", .text(queue), .text(type), .bytes(payload))
-        command.append(options)
-        if let (key, conflict) = unique { command.append(key, conflict) }
+    static func add(_ task: NewTask, nonce: String) -> RESPCommand {
+        var command = task.command
         command.append("REQ", .text(nonce))
         command.append(.text("FULL"))
         return command
     }
 
     static func addMany(
-        queue: String, type: String, payloads: ArraySlice<Bytes>, _ options: TaskOptions, nonce: String
+        queue: String, type: String, payloads: ArraySlice<Bytes>, _ options: TaskOptions, after: After?,
+        nonce: String
     ) -> RESPCommand {
         var command = RESPCommand("TASK.MADD", .text(queue))
         command.append(options)
+        if let after { command.append(after) }
         command.append("REQ", .text(nonce))
         command.append("TASKS", .integer(Int64(payloads.count)))
         for payload in payloads { command.append(type, .bytes(payload)) }
@@ -45,25 +42,34 @@ enum Commands {
 
     /// `block` 0 waits for ever; `nil` does not wait.
     static func reserve(
-        queues: [String], worker: String, lease: Milliseconds?, block: Milliseconds?, nonce: String
+        queues: [String], _ options: WorkerOptions, block: Milliseconds?, nonce: String
     ) -> RESPCommand {
         var command = RESPCommand("TASK.RESERVE", .integer(Int64(queues.count)))
         for queue in queues { command.append(.text(queue)) }
         if let block { command.append("BLOCK", .integer(block)) }
-        if let lease { command.append("LEASE", .integer(lease)) }
-        command.append("WORKER", .text(worker))
+        if let lease = options.lease { command.append("LEASE", .integer(lease.wholeMilliseconds)) }
+        command.append("WORKER", .text(options.name))
+        command.append(options.choice)
         command.append("REQ", .text(nonce))
         return command
     }
 
-    static func acknowledge(_ lease: Lease, result: Bytes) -> RESPCommand {
-        RESPCommand("TASK.ACK", .bytes(lease.id.text), .integer(lease.token), "RESULT", .bytes(result))
+    /// - Parameter children: each the arguments of a TASK.ADD.
+    static func acknowledge(
+        _ lease: Lease, result: Bytes, children: [[RESPCommand.Argument]]
+    ) -> RESPCommand {
+        var command = RESPCommand("TASK.ACK", .bytes(lease.id.text), .integer(lease.token), "RESULT", .bytes(result))
+        for child in children {
+            command.append("ADD", .integer(Int64(child.count)))
+            for argument in child { command.append(argument) }
+        }
+        return command
     }
 
     static func acknowledge(
-        _ lease: Lease, result: Bytes, nonce: String, nextBlock: Milliseconds
+        _ lease: Lease, result: Bytes, children: [[RESPCommand.Argument]], nonce: String, nextBlock: Milliseconds
     ) -> RESPCommand {
-        var command = acknowledge(lease, result: result)
+        var command = acknowledge(lease, result: result, children: children)
         command.append("REQ", .text(nonce))
         command.append(.text("NEXT"))
         command.append("BLOCK", .integer(nextBlock))
@@ -153,21 +159,6 @@ extension RESPCommand {
         for field in options.meta {
             append(.bytes(field.name))
             append(.bytes(field.value))
-        }
-    }
-
-    fileprivate mutating func append(_ unique: UniqueKey, _ conflict: UniqueConflict) {
-        append("UNIQUE", .bytes(unique.key))
-        if let span = unique.span { append("FOR", .integer(span)) }
-        switch unique.until {
-        case .start: append("UNTIL", "START")
-        case .done: append("UNTIL", "DONE")
-        case .expire: append("UNTIL", "EXPIRE")
-        }
-        switch conflict {
-        case .skip: append("ON", "SKIP")
-        case .replace: append("ON", "REPLACE")
-        case .error: append("ON", "ERROR")
         }
     }
 

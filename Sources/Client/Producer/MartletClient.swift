@@ -68,16 +68,18 @@ extension MartletClient {
     ///   - queue: instead of the definition's.
     ///   - unique: at most one task of the queue holds this key at a time.
     ///   - conflict: what to do when another holds it. With `skip` the handle is that task's and `isNew` is `false`.
+    ///   - after: the tasks it waits for.
     ///   - nonce: 1–64 bytes; a second call with the same one and the same arguments within 10 minutes submits nothing
     ///     and returns the same task. Without it a random one covers this call's own repeats.
     public func enqueue<Definition: TaskDefinition>(
         _ payload: Definition.Payload, as definition: Definition.Type, queue: String? = nil,
         options: TaskOptions = .init(), unique: UniqueKey? = nil, onConflict conflict: UniqueConflict = .skip,
-        nonce: String? = nil
+        after: After? = nil, nonce: String? = nil
     ) async throws(MartletError) -> TaskHandle<Definition.Output> {
-        let added = try await add(
-            try JSON.encode(payload), type: Definition.type, queue: queue ?? Definition.queue, options,
-            unique.map { ($0, conflict) }, nonce: nonce)
+        let task = NewTask(
+            queue: queue ?? Definition.queue, type: Definition.type, payload: try JSON.encode(payload),
+            options: options, unique: unique, conflict: conflict, after: after)
+        let added = try await add(task, nonce: nonce)
         var handle = handle(added.id, as: definition)
         handle.isNew = added.isNew
         return handle
@@ -88,7 +90,7 @@ extension MartletClient {
     /// Up to 1,000 tasks or 4 MiB go into one TASK.MADD, which is one transaction; more of them are several.
     public func enqueue<Definition: TaskDefinition>(
         many payloads: [Definition.Payload], as definition: Definition.Type, queue: String? = nil,
-        options: TaskOptions = .init()
+        options: TaskOptions = .init(), after: After? = nil
     ) async throws(MartletError) -> [TaskHandle<Definition.Output>] {
         let queue = queue ?? Definition.queue
         var encoded: [Bytes] = []
@@ -97,7 +99,8 @@ extension MartletClient {
             var handles: [TaskHandle<Definition.Output>] = []
             for part in Self.parts(of: encoded) {
                 let command = Commands.addMany(
-                    queue: queue, type: Definition.type, payloads: part, options, nonce: Nonce.random())
+                    queue: queue, type: Definition.type, payloads: part, options, after: after,
+                    nonce: Nonce.random())
                 let ids = try await link.send(command).elements ?? []
                 guard ids.count == part.count else { throw .decoding("TASK.MADD gave \(ids.count) ids") }
                 for id in ids { handles.append(handle(try Self.id(id), as: definition)) }
@@ -110,28 +113,29 @@ extension MartletClient {
     /// Submits one task whose payload is any bytes.
     public func enqueue(
         bytes payload: Bytes, type: String, queue: String, options: TaskOptions = .init(), unique: UniqueKey? = nil,
-        onConflict conflict: UniqueConflict = .skip, nonce: String? = nil
+        onConflict conflict: UniqueConflict = .skip, after: After? = nil, nonce: String? = nil
     ) async throws(MartletError) -> TaskID {
-        try await add(
-            payload, type: type, queue: queue, options, unique.map { ($0, conflict) }, nonce: nonce
-        ).id
+        let task = NewTask(
+            queue: queue, type: type, payload: payload, options: options, unique: unique, conflict: conflict,
+            after: after)
+        return try await add(task, nonce: nonce).id
     }
 
-    private func add(
-        _ payload: Bytes, type: String, queue: String, _ options: TaskOptions,
-        _ unique: (UniqueKey, UniqueConflict)?, nonce: String?
-    ) async throws(MartletError) -> (id: TaskID, isNew: Bool) {
-        func send(_ options: TaskOptions) async throws(MartletError) -> (id: TaskID, isNew: Bool) {
-            let command = Commands.add(
-                queue: queue, type: type, payload: payload, options, unique, nonce: nonce ?? Nonce.random())
-            let added = ReplyFields(try await link.send(command))
-            let isNew = try added.flag("created")
-            if isNew { WorkerMetrics.enqueued(1, queue: queue, type: type) }
-            return (try added.id("id"), isNew)
-        }
+    private func add(_ task: NewTask, nonce: String?) async throws(MartletError) -> (id: TaskID, isNew: Bool) {
         // The same nonce needs the same arguments, and no two calls have the same trace context.
-        guard nonce == nil else { return try await send(options) }
-        return try await TaskTracing.publishing(to: queue, options, send)
+        if let nonce { return try await send(task, nonce: nonce) }
+        return try await TaskTracing.publishing(to: task.queue, task.options) { options throws(MartletError) in
+            var traced = task
+            traced.options = options
+            return try await send(traced, nonce: Nonce.random())
+        }
+    }
+
+    private func send(_ task: NewTask, nonce: String) async throws(MartletError) -> (id: TaskID, isNew: Bool) {
+        let added = ReplyFields(try await link.send(Commands.add(task, nonce: nonce)))
+        let isNew = try added.flag("created")
+        if isNew { WorkerMetrics.enqueued(1, queue: task.queue, type: task.type) }
+        return (try added.id("id"), isNew)
     }
 
     /// Splits into parts of at most 1,000 payloads and 4 MiB, at least one payload each.

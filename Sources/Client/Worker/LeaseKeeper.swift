@@ -27,25 +27,36 @@ struct LeaseKeeper: Sendable {
         await settle(Commands.release(lease, nonce: Nonce.random()), lease)
     }
 
-    /// Sends what ends a lease, again and again while the broker is there but cannot write, or is away.
+    /// Sends what ends a lease; logs if that was in vain.
     func settle(_ command: RESPCommand, _ lease: Lease) async {
+        if let error = await deliver(command, lease) { note(error, lease) }
+    }
+
+    /// Says that the outcome of an attempt is lost.
+    func note(_ error: MartletError, _ lease: Lease) {
+        let metadata: Logger.Metadata = ["task": "\(lease.id)", "error": "\(error)"]
+        if error.endsLease {
+            logger.warning("lease lost", metadata: metadata)
+        } else {
+            logger.error("outcome not delivered", metadata: metadata)
+        }
+    }
+
+    /// Sends what ends a lease, again and again while the broker is there but cannot write, or is away.
+    /// - Returns: why it was not done; `nil`: it was.
+    func deliver(_ command: RESPCommand, _ lease: Lease) async -> MartletError? {
         var pause = Duration.milliseconds(50)
         let end = ContinuousClock.now + .milliseconds(lease.duration)
         while true {
             do {
                 _ = try await link.send(command)
-                return
-            } catch  where error.endsLease {
-                return logger.warning("lease lost", metadata: ["task": "\(lease.id)", "error": "\(error)"])
+                return nil
             } catch {
-                let metadata: Logger.Metadata = ["task": "\(lease.id)", "error": "\(error)"]
-                guard error.isPassing, ContinuousClock.now < end else {
-                    return logger.error("outcome not delivered", metadata: metadata)
-                }
-                logger.warning("outcome not delivered yet", metadata: metadata)
+                guard error.isPassing, ContinuousClock.now < end else { return error }
+                logger.warning("outcome not delivered yet", metadata: ["task": "\(lease.id)", "error": "\(error)"])
             }
             // In a cancelled task this returns at once: then there is one attempt only.
-            do { try await Task.sleep(for: pause) } catch { return }
+            do { try await Task.sleep(for: pause) } catch { return .cancelled }
             pause = min(pause * 2, .seconds(1))
         }
     }

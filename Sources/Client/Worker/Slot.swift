@@ -72,15 +72,15 @@ struct Slot: Sendable {
 extension Slot {
     private func reserve(block: Milliseconds?) -> RESPCommand {
         Commands.reserve(
-            queues: worker.queues, worker: worker.options.name, lease: worker.options.lease?.wholeMilliseconds,
-            block: block, nonce: Nonce.random())
+            queues: worker.queues, worker.options, block: block, nonce: Nonce.random())
     }
 
     /// Runs the handler and settles the lease; returns the next one if it came with the answer.
     private func work(_ lease: Lease) async -> Lease? {
         let attempt = Attempt(crew: crew, loop: link.loop, patience: worker.options.patience)
         let log = worker.options.capturesLogs ? LogCapture(lease, link: keeper.link) : nil
-        let context = context(lease, attempt, log)
+        let followUps = FollowUps()
+        let context = context(lease, attempt, followUps, log)
         let (name, handler) = (worker.options.name, worker.handlers.handler(for: lease.type))
         let started = ContinuousClock.now
         attempt.start {
@@ -94,12 +94,14 @@ extension Slot {
         crew.endAttempt(slot: number)
         await log?.finish()
         WorkerMetrics.record(outcome, of: lease, took: ContinuousClock.now - started)
-        return await tell(outcome, of: lease)
+        return await tell(outcome, of: lease, followUps.take())
     }
 
-    private func tell(_ outcome: Attempt.Outcome, of lease: Lease) async -> Lease? {
+    private func tell(
+        _ outcome: Attempt.Outcome, of lease: Lease, _ children: [[RESPCommand.Argument]]
+    ) async -> Lease? {
         switch outcome {
-        case .finished(let result): return await acknowledge(lease, result)
+        case .finished(let result): return await acknowledge(lease, result, children)
         case .failed(let failure): await fail(lease, failure)
         case .timedOut:
             let limit = worker.limits(for: lease.type).hard ?? .zero
@@ -110,8 +112,10 @@ extension Slot {
         return nil
     }
 
-    private func context(_ lease: Lease, _ attempt: Attempt, _ log: LogCapture?) -> TaskContext {
-        TaskContext(lease, attempt, logger: TaskLogger.make(worker.logger, lease, capture: log)) {
+    private func context(
+        _ lease: Lease, _ attempt: Attempt, _ followUps: FollowUps, _ log: LogCapture?
+    ) -> TaskContext {
+        TaskContext(lease, attempt, followUps, logger: TaskLogger.make(worker.logger, lease, capture: log)) {
             [keeper] percent, note throws(CancellationError) in
             let command = Commands.touch(lease, progress: percent, note: note)
             guard await keeper.touch(command, of: attempt) else { throw CancellationError() }
@@ -125,32 +129,39 @@ extension Slot {
     }
 
     /// Acknowledges, and takes the next task in the same round trip where this connection can.
-    private func acknowledge(_ lease: Lease, _ result: Bytes) async -> Lease? {
+    private func acknowledge(
+        _ lease: Lease, _ result: Bytes, _ children: [[RESPCommand.Argument]]
+    ) async -> Lease? {
         guard await link.hasReserved, crew.beginWaiting(slot: number, on: link) else {
-            await settle(lease, result)
+            await settle(lease, result, children)
             return nil
         }
         defer { crew.endWaiting(slot: number) }
         let block = worker.options.block
         let command = Commands.acknowledge(
-            lease, result: result, nonce: Nonce.random(), nextBlock: block.wholeMilliseconds)
+            lease, result: result, children: children, nonce: Nonce.random(), nextBlock: block.wholeMilliseconds)
         do throws(MartletError) {
             return try Lease.all(in: try await link.send(command, blocking: block, role: .next(prelude))).first
-        } catch  where error.endsLease {
-            worker.logger.warning("lease lost", metadata: ["task": "\(lease.id)", "error": "\(error)"])
+        } catch  where error.endsLease && children.isEmpty {
+            keeper.note(error, lease)
         } catch {
             // Whether it was done is open. Said again with the same token it is done once.
-            await settle(lease, result)
+            await settle(lease, result, children)
         }
         return nil
     }
 
-    private func settle(_ lease: Lease, _ result: Bytes) async {
+    private func settle(_ lease: Lease, _ result: Bytes, _ children: [[RESPCommand.Argument]]) async {
         if result.count > Limits.payload {
             return await fail(
                 lease, TaskFailure("a result of \(result.count) bytes is too large", kind: "result_too_big"))
         }
-        await keeper.settle(Commands.acknowledge(lease, result: result), lease)
+        let command = Commands.acknowledge(lease, result: result, children: children)
+        guard let error = await keeper.deliver(command, lease) else { return }
+        guard !children.isEmpty, case .refused = error, error.code != .leaseLost, !error.isPassing else {
+            return keeper.note(error, lease)
+        }
+        await fail(lease, TaskFailure("what follows from it was refused: \(error)", kind: "follow_up_refused"))
     }
 
     /// Makes a new connection one that has reserved. What it takes by that is given back at once.

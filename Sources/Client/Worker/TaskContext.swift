@@ -20,10 +20,11 @@ public struct TaskContext: Sendable {
     /// finds it as `Logger.current` too.
     public let logger: Logger
     private let running: Attempt
+    let followUps: FollowUps
     private let report: @Sendable (Int, String?) async throws(CancellationError) -> Void
 
     init(
-        _ lease: Lease, _ running: Attempt, logger: Logger,
+        _ lease: Lease, _ running: Attempt, _ followUps: FollowUps, logger: Logger,
         report: @escaping @Sendable (Int, String?) async throws(CancellationError) -> Void
     ) {
         (id, queue, type) = (lease.id, lease.queue, lease.type)
@@ -31,6 +32,7 @@ public struct TaskContext: Sendable {
         (meta, tags, lastError) = (lease.meta, lease.tags, lease.lastError)
         self.logger = logger
         self.running = running
+        self.followUps = followUps
         self.report = report
     }
 

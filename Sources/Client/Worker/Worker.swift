@@ -36,6 +36,9 @@ public final class Worker: Service {
         options: WorkerOptions = .init(), logger: Logger = Logger(label: "martlet.worker")
     ) {
         precondition(!queues.isEmpty, "a worker needs at least one queue")
+        if case .weighted(let weights) = options.choice {
+            precondition(weights.count == queues.count, "a worker needs one weight for each of its queues")
+        }
         self.configuration = configuration
         self.queues = queues
         self.handlers = handlers

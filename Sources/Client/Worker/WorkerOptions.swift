@@ -4,6 +4,8 @@ import FoundationEssentials
 public struct WorkerOptions: Sendable {
     /// How many tasks run at the same time; each slot has a connection of its own. At least 1.
     public var slots = 4
+    /// From which of its queues it takes the next task.
+    public var choice = QueueChoice.strict
     /// Overrides the tasks' own lease length.
     public var lease: Duration?
     /// How long running tasks may go on after a shutdown began; then they are cancelled and released.

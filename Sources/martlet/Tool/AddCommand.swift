@@ -15,12 +15,25 @@ struct AddCommand: BrokerCommand {
     @OptionGroup var options: TaskOptionArguments
     @Option(help: "Adds nothing while a task with this key is not ended, and prints that one's id.")
     var unique: String?
+    @Option(help: "The id of a task that has to complete first; may be given several times.")
+    var after: [String] = []
+    @Option(help: "When one of those ends badly: wait, cancel or run. (default: wait)")
+    var onDead: OnDead?
     @OptionGroup var broker: BrokerOptions
+
+    /// What a dead dependency means.
+    enum OnDead: String, ExpressibleByArgument { case wait, cancel, run }
 
     func run(_ door: Door) async throws(ToolError) {
         var command = RESPCommand("TASK.ADD", .text(queue), .text(type), .bytes(try payload.bytes()))
         options.append(to: &command)
         if let unique { command.append("UNIQUE", .text(unique)) }
+        guard !after.isEmpty || onDead == nil else { throw .usage("--on-dead goes with --after") }
+        if !after.isEmpty {
+            command.append("AFTER", .integer(Int64(after.count)))
+            for id in after { command.append(.text(id)) }
+            if let onDead { command.append("ONDEAD", .text(onDead.rawValue.uppercased())) }
+        }
         command.append("REQ", .text(Door.nonce()))
         command.append(.text("FULL"))
         door.show(try await door.send(command)) { $0["id"]?.text ?? "" }

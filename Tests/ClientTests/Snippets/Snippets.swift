@@ -46,7 +46,11 @@ enum Snippets {
         } catch {
             print("there will be no result: \(error)")
         }
-        _ = (tasks, order)
+        let north = try await client.enqueue(.init(image: "north.png", width: 80), as: Resize.self)
+        let south = try await client.enqueue(.init(image: "south.png", width: 80), as: Resize.self)
+        let both = try await client.enqueue(
+            .init(image: "both.png", width: 80), as: Resize.self, after: After([north.id, south.id], onDead: .cancel))
+        _ = (tasks, order, both)
     }
 
     static func handlers() -> TaskHandlers {
@@ -59,7 +63,18 @@ enum Snippets {
             guard payload.count < 1_000_000 else { throw TaskFailure.dead("too large", kind: "too_large") }
             return try await next(payload, context)
         }
+        handlers.register(type: "album", limits: nil) { payload, context in
+            for image in payload.split(separator: 10) {
+                try context.then(
+                    .init(image: String(decoding: image, as: UTF8.self), width: 80), as: Resize.self)
+            }
+            return []
+        }
         return handlers
+    }
+
+    static func choose(_ options: inout WorkerOptions) {
+        options.choice = .weighted([3, 1])
     }
 
     static func work(_ broker: MartletConfiguration, _ handlers: TaskHandlers, _ logger: Logger) async throws {

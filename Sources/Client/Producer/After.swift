@@ -1,0 +1,22 @@
+public import MartletProtocol
+
+/// Tasks that have to end before another one runs; until then that one is BLOCKED.
+///
+///     let report = try await client.enqueue(.init(), as: Report.self, after: After([north.id, south.id], onDead: .run))
+public struct After: Hashable, Sendable {
+    /// What becomes of the task when one of the others ends as DLQ, CANCELLED or EXPIRED, or is deleted.
+    public enum OnDead: Sendable {
+        /// It goes on waiting: a retry may still complete the other.
+        case wait
+        /// It is cancelled.
+        case cancel
+        /// It runs nevertheless.
+        case run
+    }
+
+    /// 1–100 tasks that the broker knows; those that have completed are not waited for.
+    public var ids: [TaskID]
+    public var onDead: OnDead
+
+    public init(_ ids: [TaskID], onDead: OnDead = .wait) { (self.ids, self.onDead) = (ids, onDead) }
+}
