@@ -47,7 +47,8 @@ struct FollowTests {
                 return .init(number: payload.number)
             }
         ) {
-            #expect(try await more[0].result().number == 4)
+            let result = try await more[0].result()
+            #expect(result.number == 4)
         }
         #expect(runs.all.map(\.number) == [1, 2, 3, 4])
         await client.close()

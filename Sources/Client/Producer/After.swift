@@ -2,7 +2,7 @@ public import MartletProtocol
 
 /// Tasks that have to end before another one runs; until then that one is BLOCKED.
 ///
-///     let report = try await client.enqueue(.init(), as: Report.self, after: After([north.id, south.id], onDead: .run))
+///     let both = try await client.enqueue(.init(), as: Report.self, after: After([north.id, south.id]))
 public struct After: Hashable, Sendable {
     /// What becomes of the task when one of the others ends as DLQ, CANCELLED or EXPIRED, or is deleted.
     public enum OnDead: Sendable {
