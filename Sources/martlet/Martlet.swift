@@ -10,7 +10,7 @@ struct Martlet: AsyncParsableCommand {
             ServeCommand.self, AddCommand.self, TasksCommand.self, TaskCommand.self, QueuesCommand.self,
             DLQCommand.self, CronCommand.self, LimitsCommand.self, BreakersCommand.self, WorkersCommand.self,
             StatsCommand.self, TopCommand.self, CheckCommand.self,
-            BulkCommand.self, ResetCommand.self, InjectCommand.self, BenchCommand.self,
+            EventsCommand.self, BulkCommand.self, ResetCommand.self, InjectCommand.self, BenchCommand.self,
         ])
 
     /// Says what is wrong with the arguments in one line; the parser by itself would print its usage, too.

@@ -1,8 +1,12 @@
 """The operator's commands for cron entries, limits and breakers, each as a process against a real broker."""
 
+import json
 import re
+import subprocess
 
 import pytest
+
+from broker import BINARY
 
 
 def test_cron_entries_are_set_listed_run_and_deleted(run, json_of):
@@ -112,3 +116,21 @@ def test_why_a_task_does_not_run_is_told(run, json_of):
     run("queues", "pause", "q")
     code, out, _ = run("task", "why", id)
     assert code == 0 and re.search(r"^reason +paused$", out, re.MULTILINE) and "QUEUE.RESUME" in out
+
+
+def test_events_are_shown_and_followed(broker, run):
+    ids = [run("add", queue, "t")[1].strip() for queue in ("a", "b", "a")]
+    lines = run("events")[1].splitlines()
+    assert [line.split()[1] for line in lines] == ids and lines[0].endswith(" a t PENDING")
+    shown = [json.loads(line) for line in run("events", "--json", "--queue", "a")[1].splitlines()]
+    assert [event["id"] for event in shown] == [ids[0], ids[2]] and shown[0]["to"] == "PENDING"
+    assert [line.split()[1] for line in run("events", "--after", shown[0]["position"])[1].splitlines()] == ids[1:]
+    assert [line.split()[1] for line in run("events", "-n", 1)[1].splitlines()] == ids[2:]
+    follow = [BINARY, "events", "--follow", "--after", shown[1]["position"], "--port", str(broker.port)]
+    process = subprocess.Popen(follow, stdout=subprocess.PIPE, text=True)
+    try:
+        run("task", "cancel", ids[0])
+        assert process.stdout.readline().endswith(f"{ids[0]} a t PENDING -> CANCELLED\n")
+    finally:
+        process.kill()
+        process.wait()
