@@ -41,9 +41,11 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLMDB", path: "Sources/CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CChecksum", path: "Sources/CChecksum"),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
-            name: "MartletStorage", dependencies: ["CLMDB", "CZlib"], path: "Sources/Storage", swiftSettings: house),
+            name: "MartletStorage", dependencies: ["CLMDB", "CZlib", "CChecksum"], path: "Sources/Storage",
+            swiftSettings: house),
         .target(name: "MartletProtocol", dependencies: [nio], path: "Sources/Protocol", swiftSettings: safe),
         .target(
             name: "MartletEngine",
@@ -97,7 +99,7 @@ let package = Package(
             path: "Tests/Simulation", swiftSettings: safe),
         .executableTarget(
             name: "simulate", dependencies: ["MartletSimulation"], path: "Tests/SimulationRunner", swiftSettings: safe),
-        .testTarget(name: "StorageTests", dependencies: ["MartletStorage"], swiftSettings: house),
+        .testTarget(name: "StorageTests", dependencies: ["MartletStorage", "CChecksum"], swiftSettings: house),
         .testTarget(name: "ProtocolTests", dependencies: ["MartletProtocol", nio], swiftSettings: house),
         .testTarget(
             name: "EngineTests", dependencies: ["MartletEngine", "MartletStorage", "MartletProtocol"],

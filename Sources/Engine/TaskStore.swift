@@ -9,6 +9,8 @@ public final class TaskStore {
     private var engine: Engine
     private let environment: Environment
     private var space: Space
+    private let zones: ZoneTable
+    private let seed: UInt64
 
     /// Opens (creates) the data in `directory` and rebuilds what is kept in memory: reads the queues, the active tasks
     /// and the remembered nonces, nothing else.
@@ -21,19 +23,27 @@ public final class TaskStore {
             directory: directory, tables: Tables.all, options: options)
         space = Space(environment)
         _ = space.level(environment)
-        engine = Engine(
-            broker: BrokerRecord(secret: StableHash.mix(seed, UInt64(bitPattern: now))), zones: zones, seed: seed)
-        try environment.read { (transaction) throws(StorageError) in try engine.load(transaction) }
+        (self.zones, self.seed) = (zones, StableHash.mix(seed, UInt64(bitPattern: now)))
+        engine = Engine(broker: BrokerRecord(secret: self.seed), zones: zones, seed: seed)
+        try load()
     }
 
-    /// Runs a group: `body`'s operations become durable together before this returns. When anything throws, nothing
-    /// happened, in memory either.
+    /// Rebuilds what is kept in memory.
+    private func load() throws(StorageError) {
+        var fresh = Engine(broker: BrokerRecord(secret: seed), zones: zones, seed: seed)
+        try environment.read { (transaction) throws(StorageError) in try fresh.load(transaction) }
+        engine = fresh
+    }
+
+    /// Runs a group: `body`'s operations become durable together before this returns, or with the next flush if
+    /// `flushed`, asked when they are done, says so. When anything throws, nothing happened, in memory either.
     public func write<R>(
-        now: Timestamp, _ body: (inout Engine, borrowing Transaction<Writing>) throws(StorageError) -> R
+        now: Timestamp, flushed: () -> Bool = { true },
+        _ body: (inout Engine, borrowing Transaction<Writing>) throws(StorageError) -> R
     ) throws(StorageError) -> R {
         engine.beginGroup()
         do throws(StorageError) {
-            let result = try environment.write { (transaction) throws(StorageError) -> R in
+            let result = try environment.write(flushed: flushed) { (transaction) throws(StorageError) -> R in
                 let result = try body(&engine, transaction)
                 try engine.sealGroup(now: now, in: transaction)
                 return result
@@ -74,11 +84,27 @@ public final class TaskStore {
     /// Brings them there: a few milliseconds, best when nothing else is to be done.
     public func settle() throws(StorageError) { try environment.settle() }
 
-    /// Whether a power cut could still take groups back: only with durability `everySecond`.
-    public var isUnflushed: Bool { environment.isUnflushed }
+    /// Whether groups were answered that a power cut could still take back: only with durability `everySecond`.
+    public var flushesLater: Bool { environment.options.durability == .everySecond && environment.isUnflushed }
 
     /// Makes them durable.
     public func flush() throws(StorageError) { try environment.flush() }
+
+    /// A flush of the groups that wait for one, to be run on another thread while the next groups run here; `nil`:
+    /// none waits. Nothing of these groups may be told to anybody before `endFlush`.
+    public func beginFlush() -> JournalFlush? { environment.beginFlush() }
+
+    /// `flush` was run, with `code`. If it failed, its groups and all later ones never were: memory is rebuilt from
+    /// what is durable, and whoever was blocked is forgotten.
+    /// - Throws: what went wrong; its groups must not be answered then.
+    public func endFlush(_ flush: JournalFlush, _ code: Int32) throws(StorageError) {
+        do throws(StorageError) {
+            try environment.endFlush(flush, code)
+        } catch {
+            if code != 0 { try load() }
+            throw error
+        }
+    }
 
     /// Lets go of the directory. Nothing may be used afterwards.
     public func close() { environment.close() }

@@ -6,8 +6,9 @@ extension Environment {
     /// Runs `body` as the only writer. What it did is durable when this returns; when anything throws, nothing of it
     /// happened.
     @_semantics("optimize.sil.specialize.generic.never")
+    /// - Parameter flushed: asked once `body` is done; `false`: the group may wait for `beginFlush`.
     public func write<R>(
-        _ body: (borrowing Transaction<Writing>) throws(StorageError) -> R
+        flushed: () -> Bool = { true }, _ body: (borrowing Transaction<Writing>) throws(StorageError) -> R
     ) throws(StorageError) -> R {
         if let readOnlyReason { throw readOnlyReason }
         let transaction = try openTransaction()
@@ -20,7 +21,7 @@ extension Environment {
             undoGroup()
             throw error
         }
-        try orStop { () throws(StorageError) in try seal(transaction) }
+        try orStop { () throws(StorageError) in try seal(transaction, flushed()) }
         return result
     }
 
@@ -48,8 +49,26 @@ extension Environment {
 
     var isUnsettled: Bool { unsettledGroups > 0 }
 
-    /// Whether groups were written that a power cut could still take back (`everySecond`).
+    /// Whether groups were written that a power cut could still take back.
     public var isUnflushed: Bool { journal?.isUnflushed ?? false }
+
+    /// A flush of the groups that wait for one, to be run beside the next groups; `nil`: none waits.
+    public func beginFlush() -> JournalFlush? {
+        options.durability == .always && readOnlyReason == nil ? journal?.beginFlush() : nil
+    }
+
+    /// `flush` was run. If it failed, the groups it was for are given up with all that came later, and nothing more is
+    /// written.
+    /// - Throws: what went wrong, with it or with another one meanwhile: those groups may be neither answered nor
+    ///   counted on.
+    public func endFlush(_ flush: JournalFlush, _ code: Int32) throws(StorageError) {
+        if let readOnlyReason { throw readOnlyReason }
+        guard code != 0 else { journal?.ended(flush); return }
+        let error = StorageError(code: code, "cannot flush \(directory)/journal")
+        journal?.dropUnflushed()
+        stopWriting(error)
+        throw error
+    }
 
     /// Flushes the groups that are not.
     public func flush() throws(StorageError) {
@@ -70,12 +89,13 @@ extension Environment {
     }
 
     /// The group is complete: the journal takes it, or LMDB commits it with all before it.
-    private func seal(_ transaction: OpaquePointer) throws(StorageError) {
+    private func seal(_ transaction: OpaquePointer, _ flushed: Bool) throws(StorageError) {
         options.effects?.bytes = Array(state.effects.bytes)
         guard state.effects.count > 0 else { return isUnsettled ? () : dropOpen() }
         guard usesJournal, let journal, journal.takes(state.effects) else { return try commit() }
         try journal.append(
-            state.effects, transaction: UInt64(mdb_txn_id(transaction)), flushing: options.durability == .always)
+            state.effects, transaction: UInt64(mdb_txn_id(transaction)),
+            flushing: flushed && options.durability == .always)
     }
 
     private func commit() throws(StorageError) {

@@ -1,4 +1,3 @@
-import CZlib
 import Glibc
 
 /// When a group is durable.
@@ -16,7 +15,7 @@ public enum Durability: Sendable {
 /// is committed, the file begins again at its start. An entry, little-endian, at a multiple of 8:
 ///
 ///     ┌─────────────────────────┬──────────┬─────────────────┬────────────┬─────────────┬──────────┐
-///     │ CRC-32 of all behind it │ size u32 │ transaction u64 │ number u32 │ effects u32 │ effects… │
+///     │ CRC-32C of all after it │ size u32 │ transaction u64 │ number u32 │ effects u32 │ effects… │
 ///     └─────────────────────────┴──────────┴─────────────────┴────────────┴─────────────┴──────────┘
 ///
 /// `transaction` is the id of LMDB's open transaction, `number` counts its groups from 0. So entries of a transaction
@@ -26,25 +25,31 @@ final class Journal {
     static let effectLimit = 32_768
 
     let capacity: Int
-    private let descriptor: Int32
+    private let file: JournalFile
+    private var descriptor: Int32 { file.descriptor }
     private let path: String
+    private var written = JournalExtent()
+    /// What a power cut does not take back.
+    private var flushed = JournalExtent()
+    /// Counts LMDB's commits: what was written before one is not in the file any more.
+    private var pass = 0
+
     /// Where the next entry goes.
-    private(set) var end = 0
+    var end: Int { written.end }
     /// How many groups LMDB has not committed.
-    private(set) var groups: UInt32 = 0
-    private var effects = 0
-    /// Written, but not flushed: `everySecond` only.
-    private(set) var isUnflushed = false
+    var groups: UInt32 { written.groups }
+    var isUnflushed: Bool { written.groups != flushed.groups }
 
     /// Opens the journal of `directory`, or makes one of `wanted` bytes; `nil`: none is wanted and none is there, or
     /// the disk has no room for one.
     init?(directory: String, wanted: Int) throws(StorageError) {
         path = directory + "/journal"
-        descriptor = open(path, O_RDWR | O_CLOEXEC | (wanted > 0 ? O_CREAT : 0), 0o600)
+        let descriptor = open(path, O_RDWR | O_CLOEXEC | (wanted > 0 ? O_CREAT : 0), 0o600)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
             throw StorageError(code: errno, "cannot open \(path)")
         }
+        file = JournalFile(descriptor)
         let size = Int(lseek(descriptor, 0, SEEK_END))
         capacity = max(size, wanted)
         guard size < wanted else { return }
@@ -54,8 +59,6 @@ final class Journal {
             return nil
         }
     }
-
-    deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Zeros, so that no later flush has to allocate blocks.
     private static func lay(_ descriptor: Int32, from start: Int, to size: Int, in directory: String) -> Bool {
@@ -78,7 +81,7 @@ final class Journal {
 
     /// Whether there is room for a group; if not, LMDB's commit makes it durable.
     func takes(_ group: borrowing GroupEffects) -> Bool {
-        !group.overflowed && group.end <= room && effects + group.count <= Self.effectLimit
+        !group.overflowed && group.end <= room && written.effects + group.count <= Self.effectLimit
     }
 
     /// Makes a group durable (`flushing`), or at least safe from the end of the process.
@@ -95,30 +98,47 @@ final class Journal {
             !flushing || fdatasync(descriptor) == 0
         else {
             let error = StorageError(code: errno, "cannot write \(path)")
-            let nothing = [UInt8](repeating: 0, count: GroupEffects.head)
-            _ = pwrite(descriptor, nothing, nothing.count, off_t(end))
+            endHere()
             throw error
         }
-        isUnflushed = !flushing
-        took(group.end, group.count)
+        written.take(group.end, group.count)
+        if flushing { flushed = written }
     }
 
-    private func took(_ size: Int, _ effects: Int) {
-        end = (end + size + 7) & ~7
-        groups += 1
-        self.effects += effects
+    /// What lies behind the last entry is none.
+    private func endHere() {
+        let nothing = [UInt8](repeating: 0, count: GroupEffects.head)
+        _ = pwrite(descriptor, nothing, nothing.count, off_t(end))
     }
 
     /// Flushes what was appended without.
     func flush() throws(StorageError) {
         guard isUnflushed else { return }
         guard fdatasync(descriptor) == 0 else { throw StorageError(code: errno, "cannot flush \(path)") }
-        isUnflushed = false
+        flushed = written
+    }
+
+    /// A flush of all that was appended, to be run on any thread; `nil`: all is flushed.
+    func beginFlush() -> JournalFlush? {
+        isUnflushed ? JournalFlush(file: file, upTo: written, pass: pass) : nil
+    }
+
+    /// `flush` was run and succeeded.
+    func ended(_ flush: JournalFlush) {
+        guard flush.pass == pass, flush.upTo.groups > flushed.groups else { return }
+        flushed = flush.upTo
+    }
+
+    /// Gives up the groups that were not flushed: they are not there at the next start.
+    func dropUnflushed() {
+        written = flushed
+        endHere()
     }
 
     /// LMDB has committed all of it.
     func rewind() {
-        (end, groups, effects, isUnflushed) = (0, 0, 0, false)
+        (written, flushed) = (JournalExtent(), JournalExtent())
+        pass += 1
     }
 
     /// Removes the file: no journal is wanted any more.
@@ -139,45 +159,8 @@ final class Journal {
         {
             let start = end + GroupEffects.head
             try body(UnsafeRawBufferPointer(rebasing: content[start..<start + header.size]))
-            took(GroupEffects.head + header.size, header.effects)
+            written.take(GroupEffects.head + header.size, header.effects)
         }
-    }
-}
-
-/// The 24 bytes in front of an entry.
-struct JournalHeader {
-    var size: Int
-    var transaction: UInt64
-    var number: UInt32
-    var effects: Int
-
-    init(size: Int, transaction: UInt64, number: UInt32, effects: Int) {
-        (self.size, self.transaction, self.number, self.effects) = (size, transaction, number, effects)
-    }
-
-    /// Reads the entry at the beginning of `bytes`; `nil` if there is no whole one.
-    init?(_ bytes: UnsafeRawBufferPointer) {
-        guard bytes.count >= GroupEffects.head else { return nil }
-        size = Int(UInt32(littleEndian: bytes.load(fromByteOffset: 4, as: UInt32.self)))
-        transaction = UInt64(littleEndian: bytes.load(fromByteOffset: 8, as: UInt64.self))
-        number = UInt32(littleEndian: bytes.load(fromByteOffset: 16, as: UInt32.self))
-        effects = Int(UInt32(littleEndian: bytes.load(fromByteOffset: 20, as: UInt32.self)))
-        guard size > 0, size <= bytes.count - GroupEffects.head else { return nil }
-        let entry = UnsafeRawBufferPointer(rebasing: bytes[0..<GroupEffects.head + size])
-        guard UInt32(littleEndian: bytes.load(as: UInt32.self)) == Self.checksum(entry) else { return nil }
-    }
-
-    /// Writes itself to the first bytes of `entry`, which holds the effects already.
-    func write(to header: UnsafeMutableRawBufferPointer, _ entry: UnsafeRawBufferPointer) {
-        header.storeBytes(of: UInt32(truncatingIfNeeded: size).littleEndian, toByteOffset: 4, as: UInt32.self)
-        header.storeBytes(of: transaction.littleEndian, toByteOffset: 8, as: UInt64.self)
-        header.storeBytes(of: number.littleEndian, toByteOffset: 16, as: UInt32.self)
-        header.storeBytes(of: UInt32(truncatingIfNeeded: effects).littleEndian, toByteOffset: 20, as: UInt32.self)
-        header.storeBytes(of: Self.checksum(entry).littleEndian, as: UInt32.self)
-    }
-
-    private static func checksum(_ entry: UnsafeRawBufferPointer) -> UInt32 {
-        let bytes = entry.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        return UInt32(truncatingIfNeeded: crc32(0, bytes.map { $0 + 4 }, UInt32(entry.count - 4)))
+        flushed = written
     }
 }

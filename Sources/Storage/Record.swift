@@ -1,10 +1,10 @@
-import CZlib
+import CChecksum
 import Glibc
 
 /// How a record is framed. All fields little-endian:
 ///
 ///     ┌─────────┬──────────────────────────────┬───────┐
-///     │ version │ CRC-32 (zlib) of key, version │ body… │
+///     │ version │ CRC-32C of key, version       │ body… │
 ///     │ 1 byte  │ and body, 4 bytes             │       │
 ///     └─────────┴──────────────────────────────┴───────┘
 ///
@@ -13,12 +13,9 @@ enum RecordFrame {
     static let header = 5
 
     static func checksum(key: KeyBytes, version: UInt8, body: UnsafeRawBufferPointer) -> UInt32 {
-        var sum = crc32(0, nil, 0)
-        sum = key.withBytes { crc32(sum, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32($0.count)) }
         var version = version
-        sum = crc32(sum, &version, 1)
-        sum = crc32(sum, body.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(body.count))
-        return UInt32(truncatingIfNeeded: sum)
+        let sum = crc32c(key.withBytes { crc32c(0, $0.baseAddress, $0.count) }, &version, 1)
+        return crc32c(sum, body.baseAddress, body.count)
     }
 }
 

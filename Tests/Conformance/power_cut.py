@@ -14,18 +14,24 @@ class Disk:
         self.certain = {}
         self.pending = {}
 
-    def write(self, name, offset, data):
-        self.pending.setdefault(name, []).append((offset, data))
+    def write(self, name, offset, data, number):
+        self.pending.setdefault(name, []).append((offset, data, number))
 
-    def flush(self, name):
-        for offset, data in self.pending.pop(name, []):
-            put(self.certain.setdefault(name, bytearray()), offset, data)
+    def flush(self, name, before):
+        """The flush began when there were `before` records: what was written later is as uncertain as it was."""
+        later = []
+        for offset, data, number in self.pending.pop(name, []):
+            if number < before:
+                put(self.certain.setdefault(name, bytearray()), offset, data)
+            else:
+                later.append((offset, data, number))
+        self.pending[name] = later
 
     def cut(self, directory, random, survive):
         """Lays the files into `directory`: of what was not flushed each sector survives with a chance of `survive`."""
         for name in self.certain.keys() | self.pending.keys():
             content = bytearray(self.certain.get(name, b""))
-            for offset, data in self.pending.get(name, []):
+            for offset, data, _ in self.pending.get(name, []):
                 for start in range(0, len(data), SECTOR):
                     if random.random() < survive:
                         put(content, offset + start, data[start:start + SECTOR])
@@ -59,8 +65,8 @@ def images(path, moments):
         if kind == "s":
             sent[name] = sent.get(name, 0) + len(data)
         elif kind == "f":
-            disk.flush(name)
+            disk.flush(name, offset)
         else:
-            disk.write(name, offset, data)
+            disk.write(name, offset, data, number)
             if kind == "d":
-                disk.flush(name)
+                disk.flush(name, number + 1)

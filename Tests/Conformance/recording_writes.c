@@ -4,6 +4,7 @@
 //     kind u8 (w write, d write that is flushed, f flush, s socket) | name size u16 | offset u64 | size u32 | name | data
 //
 // A record is written when the call has returned: what was replied is known to have come after the flush before it.
+// A flush has as its offset the number of the record after which it began: it vouches for no write that came later.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int output = -1;
+static uint64_t recorded_so_far;
 
 static int is_open(void) {
     if (output < 0) {
@@ -69,6 +71,7 @@ static void record(char kind, int descriptor, const struct iovec *parts, int cou
     memcpy(head + 11, &size, 4);
     pthread_mutex_lock(&lock);
     put(head, sizeof head);
+    recorded_so_far++;
     put(name, name_size);
     for (int part = 0; part < count && size > 0; part++) {
         size_t taken = parts[part].iov_len < size ? parts[part].iov_len : size;
@@ -127,14 +130,23 @@ ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offs
     return done;
 }
 
+static off_t now_recorded(void) {
+    pthread_mutex_lock(&lock);
+    off_t number = recorded_so_far;
+    pthread_mutex_unlock(&lock);
+    return number;
+}
+
 int fsync(int descriptor) {
+    off_t before = now_recorded();
     int result = NEXT(fsync)(descriptor);
-    if (result == 0) record('f', descriptor, NULL, 0, 0, 0);
+    if (result == 0) record('f', descriptor, NULL, 0, 0, before);
     return result;
 }
 
 int fdatasync(int descriptor) {
+    off_t before = now_recorded();
     int result = NEXT(fdatasync)(descriptor);
-    if (result == 0) record('f', descriptor, NULL, 0, 0, 0);
+    if (result == 0) record('f', descriptor, NULL, 0, 0, before);
     return result;
 }

@@ -51,6 +51,31 @@ def test_nothing_is_acknowledged_after_a_failed_flush(make_broker, failing_flush
         assert not isinstance(client("TASK.ADD", "q", "t", "x"), Refusal)
 
 
+def test_a_large_group_whose_flush_failed_is_answered_by_nobody(make_broker, failing_flush, tmp_path):
+    trigger = tmp_path / "flushes-fail"
+    broker = make_broker(environment={"LD_PRELOAD": str(failing_flush), "FLUSH_FAILS": str(trigger)})
+    with broker.connect() as client, broker.connect() as many, broker.connect() as blocked:
+        promised = many.pipeline([("TASK.ADD", "q", "t", str(number)) for number in range(300)])
+        blocked.send("TASK.RESERVE", 1, "later", "BLOCK", 0)
+        trigger.touch()
+        with pytest.raises(ConnectionError):
+            many.pipeline([("TASK.ADD", "q", "t", "never answered") for _ in range(300)])
+        with pytest.raises(ConnectionError):
+            blocked.read()
+        trigger.unlink()
+        # What was answered can be read, what was not never was.
+        assert code(client("TASK.ADD", "q", "t", "x")) == "READONLY"
+        assert as_map(client("QUEUE.INFO", "q"))["pending"] == 300
+        assert as_map(client("TASK.GET", promised[-1], "PAYLOAD"))["payload"] == b"299"
+    broker.kill()
+    broker.environment = {}
+    broker.start()
+    with broker.connect() as client:
+        assert as_map(client("QUEUE.INFO", "q"))["pending"] == 300
+        taken = tasks(client("TASK.RESERVE", 1, "q", "COUNT", 1000))
+        assert [task["id"] for task in taken] == promised
+
+
 def test_flushed_each_second_a_change_is_answered_before_its_flush(make_broker, failing_flush, tmp_path):
     trigger = tmp_path / "flushes-fail"
     broker = make_broker("--durability", "everysec",

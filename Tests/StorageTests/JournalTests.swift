@@ -132,6 +132,55 @@ struct JournalTests {
         #expect(try openStorage(directory).get(2) == "two")
     }
 
+    @Test("a flush beside covers the groups before it, and none that came later")
+    func flushBeside() throws {
+        let directory = try TemporaryDirectory()
+        let storage = try openStorage(directory)
+        try storage.put(1, "one", flushed: false)
+        let flush = try #require(storage.beginFlush())
+        try storage.put(2, "two", flushed: false)
+        try storage.endFlush(flush, flush.run())
+        #expect(storage.isUnflushed)
+        let next = try #require(storage.beginFlush())
+        try storage.endFlush(next, next.run())
+        #expect(!storage.isUnflushed)
+        #expect(storage.beginFlush() == nil)
+    }
+
+    @Test("a flush beside that fails takes its groups with it and all later ones", arguments: [false, true])
+    func failedFlushBeside(settled: Bool) throws {
+        let directory = try TemporaryDirectory()
+        let storage = try openStorage(directory)
+        try storage.put(1, "one")
+        if settled { try storage.settle() }
+        try storage.put(2, "two", flushed: false)
+        let flush = try #require(storage.beginFlush())
+        try storage.put(3, "three", flushed: false)
+        #expect(throws: StorageError.self) { try storage.endFlush(flush, EIO) }
+        #expect(storage.readOnlyReason != nil)
+        #expect(try [1, 2, 3].map { try storage.get($0) } == ["one", nil, nil])
+        storage.abandon()
+        #expect(try [1, 2, 3].map { try openStorage(directory).get($0) } == ["one", nil, nil])
+    }
+
+    @Test("what LMDB committed while a flush ran stands, whatever became of the flush", arguments: [0, EIO])
+    func commitBesideAFlush(code: Int32) throws {
+        let directory = try TemporaryDirectory()
+        let storage = try openStorage(directory)
+        try storage.put(1, "one", flushed: false)
+        let flush = try #require(storage.beginFlush())
+        try storage.settle()
+        try storage.put(2, "two", flushed: false)
+        if code == 0 {
+            try storage.endFlush(flush, 0)
+        } else {
+            #expect(throws: StorageError.self) { try storage.endFlush(flush, code) }
+        }
+        #expect(storage.isUnflushed == (code == 0))
+        #expect(try storage.get(1) == "one")
+        #expect(try storage.get(2) == (code == 0 ? "two" : nil))
+    }
+
     private func journal(_ directory: TemporaryDirectory) -> URL {
         URL(filePath: directory.path + "/data/journal")
     }

@@ -27,8 +27,8 @@ func numberKey(_ number: UInt64) -> KeyBytes {
 }
 
 extension Environment {
-    func put(_ number: UInt64, _ text: String) throws(StorageError) {
-        try write { (transaction) throws(StorageError) in
+    func put(_ number: UInt64, _ text: String, flushed: Bool = true) throws(StorageError) {
+        try write(flushed: { flushed }) { (transaction) throws(StorageError) in
             try transaction.put(letters, numberKey(number)) { $0.bytes(Array(text.utf8)) }
         }
     }

@@ -4,14 +4,12 @@ import NIOCore
 
 /// The replies of a round go out, one write per connection.
 extension Broker {
-    /// Ends a round: everything it did is durable.
+    /// Ends a round: what it did is durable, or is flushed now.
     func finishRound(_ now: Timestamp) {
         showMonitored()
         deliverMessages()
         serveFollowers(now)
-        let list = touched
-        touched.removeAll(keepingCapacity: true)
-        for connection in list { flush(connection) }
+        if !flusher.isRunning { sendReplies() }
         settling.plan(store, now)
         rearmTimer()
         if !lost.isEmpty { scheduleUpkeep() }
@@ -21,27 +19,25 @@ extension Broker {
         loop.scheduleTask(in: .microseconds(20)) { self.runGroup() }
     }
 
-    private func flush(_ connection: Connection) {
-        let buffer = connection.output.buffer
-        connection.output.buffer = ByteBuffer()
-        let handOuts = connection.handOuts
-        connection.handOuts.removeAll(keepingCapacity: connection.handOuts.capacity <= 64)
+    /// One connection's replies go out: what they tell is durable.
+    func send(_ replies: Replies) {
+        let connection = replies.connection
         if connection.isClosed {
-            lost += handOuts
-        } else if buffer.readableBytes > 0 {
-            send(buffer, handOuts, connection)
-        } else if connection.isClosing, connection.outstanding == 0 {
+            lost += replies.handOuts
+        } else if replies.buffer.readableBytes > 0 {
+            write(replies, connection)
+        } else if connection.isClosing, !connection.awaitsReplies {
             connection.context?.close(promise: nil)
         }
-        recycle(buffer)
+        recycle(replies.buffer)
         connection.compact()
         resume(connection)
         account(connection)
     }
 
-    private func send(_ buffer: ByteBuffer, _ handOuts: [(id: TaskID, token: Int64)], _ connection: Connection) {
+    private func write(_ replies: Replies, _ connection: Connection) {
         guard let context = connection.context else { return }
-        let bytes = buffer.readableBytes
+        let (bytes, handOuts) = (replies.buffer.readableBytes, replies.handOuts)
         statistics.outputBytes += Int64(bytes)
         connection.handedOver += bytes
         setOutstanding(connection, connection.outstanding + bytes, largest: max(connection.largestFlush, bytes))
@@ -50,7 +46,7 @@ extension Broker {
             if case .failure = result { self.lost += handOuts }
             self.sent(bytes, connection)
         }
-        context.writeAndFlush(NIOAny(buffer), promise: promise)
+        context.writeAndFlush(NIOAny(replies.buffer), promise: promise)
         if connection.isFull, !connection.isClosed { watch(connection) }
         if totalExcess > configuration.outputBytes, let worst = connections.values.max(by: { $0.excess < $1.excess }) {
             drop(worst, "replies it does not read take \(worst.outstanding) bytes")
@@ -65,7 +61,9 @@ extension Broker {
         setOutstanding(connection, left, largest: left == 0 ? 0 : connection.largestFlush)
         if left == 0 {
             stalled[connection.id] = nil
-            if connection.isClosing { return connection.context?.close(promise: nil) ?? () }
+            if connection.isClosing, !connection.awaitsReplies {
+                return connection.context?.close(promise: nil) ?? ()
+            }
         }
         guard connection.isPaused else { return }
         resume(connection)

@@ -68,7 +68,7 @@ extension Broker {
         let published = hub.messages.count
         do throws(StorageError) {
             engineInstant = try store.write(
-                now: now,
+                now: now, flushed: { !flushesBeside },
                 { (engine, transaction) throws(StorageError) in
                     group.mark = BrokerClock.bootMicroseconds()
                     for connection in queue where connection.need == .writing {

@@ -67,7 +67,7 @@ extension Broker {
             let undone = lost
             group.begin()
             engineInstant = try store.write(
-                now: now,
+                now: now, flushed: { !flushesBeside },
                 { (engine, transaction) throws(StorageError) in
                     for handOut in undone {
                         try engine.undo(handOut: handOut.id, token: handOut.token, now: now, in: transaction)
@@ -132,7 +132,7 @@ extension Broker {
         nextIdleCheck = .max
         for connection in connections.values where !connection.isClosing {
             let isWaiting = connection.blocked != nil || connection.subscriptions.count > 0
-            let isBusy = isWaiting || connection.outstanding > 0
+            let isBusy = isWaiting || connection.awaitsReplies
             let until = (isBusy ? now : connection.lastActive) + configuration.idleMilliseconds
             if until > now {
                 nextIdleCheck = min(nextIdleCheck, max(until, now + Self.idleSlack))

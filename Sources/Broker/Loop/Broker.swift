@@ -7,7 +7,7 @@ import NIOCore
 /// The owner of the engine and of every connection. Confined to one event loop; nothing in it is shared.
 ///
 /// The way of a command: `received` (bytes into the connection's buffer) → `runGroup` (once per round of the event
-/// loop: reads on a snapshot, then all writes of the round in one transaction) → commit → `flush`.
+/// loop: reads on a snapshot, then all writes of the round in one transaction) → durable → `send`.
 final class Broker {
     let configuration: BrokerConfiguration
     let loop: NIOIsolatedEventLoop
@@ -65,6 +65,7 @@ final class Broker {
     var nextStallCheck: Timestamp = .max
     var nextIdleCheck: Timestamp = .max
     var settling = Settling()
+    var flusher = Flusher()
     /// Hand-outs that did not reach their client.
     var lost: [(id: TaskID, token: Int64)] = []
 

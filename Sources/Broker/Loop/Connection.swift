@@ -37,6 +37,8 @@ final class Connection {
     var parser: RequestParser
     /// Replies of the group that is running.
     var output = ReplyWriter()
+    /// Bytes of replies that wait for the disk.
+    var held = 0
     /// Handed to the socket and not yet taken by it.
     var outstanding = 0
     /// The largest flush among them: what a slow client is allowed to be receiving.
@@ -95,7 +97,10 @@ final class Connection {
     var canRun: Bool { blocked == nil && !isClosing && !isClosed && !isFull }
 
     /// It does not read its replies: it gets no more until it does.
-    var isFull: Bool { outstanding + output.buffer.readableBytes > outputLimit }
+    var isFull: Bool { outstanding + held + output.buffer.readableBytes > outputLimit }
+
+    /// Replies to it are on their way, or will be.
+    var awaitsReplies: Bool { outstanding + held + output.buffer.readableBytes > 0 }
 
     /// What is queued for it beyond the one flush being sent.
     var excess: Int { max(0, outstanding - largestFlush) }
@@ -134,6 +139,9 @@ enum InputLimits {
 /// How much one group does before it is committed.
 enum GroupLimits {
     static let commands = 2_000
+    /// From so many commands on the next group runs while this one is flushed: for fewer, waking another thread costs
+    /// more than waiting for the disk.
+    static let flushedBeside = 64
     /// How many commands one counts for that may look at thousands of entries.
     static let slowCommand = 200
     /// Bytes of the requests that write.

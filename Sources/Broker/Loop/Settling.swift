@@ -20,7 +20,7 @@ struct Settling {
     mutating func plan(_ store: TaskStore, _ now: Timestamp) {
         guard store.readOnlyReason == nil else { return self = Settling() }
         if settleAt == .max, store.unsettledGroups > 0 { settleAt = now + Self.calm }
-        if flushAt == .max, store.isUnflushed { flushAt = now + Self.window }
+        if flushAt == .max, store.flushesLater { flushAt = now + Self.window }
     }
 
     /// Does what is due.

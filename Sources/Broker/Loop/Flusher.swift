@@ -1,0 +1,94 @@
+import MartletEngine
+import MartletProtocol
+import MartletStorage
+import NIOCore
+import NIOPosix
+
+/// The disk at work on large groups while the loop runs the next one.
+///
+///     loop   │ group 1 │ group 2     │ replies 1 │ group 3     │ replies 2 │ …
+///     disk             │ flush 1 ────┤ flush 2 ──────────────┤ flush 3 ─ …
+///
+/// Whatever is answered meanwhile, reads too, waits: it may tell of groups that are not durable.
+struct Flusher {
+    fileprivate(set) var isRunning = false
+    /// Replies of the groups that are being flushed.
+    fileprivate var held: [Replies] = []
+}
+
+/// What one connection is told, and the hand-outs it is told of.
+struct Replies {
+    let connection: Connection
+    let buffer: ByteBuffer
+    let handOuts: [(id: TaskID, token: Int64)]
+
+    /// Takes them from `connection`.
+    init(of connection: Connection) {
+        self.connection = connection
+        buffer = connection.output.buffer
+        handOuts = connection.handOuts
+        connection.output.buffer = ByteBuffer()
+        connection.handOuts.removeAll(keepingCapacity: connection.handOuts.capacity <= 64)
+    }
+}
+
+extension Broker {
+    /// Whether the group that has just run is flushed beside the next one.
+    var flushesBeside: Bool { flusher.isRunning || group.commands >= GroupLimits.flushedBeside }
+
+    /// Sends what the rounds so far have to say, once it is durable.
+    func sendReplies() {
+        guard !beginFlush() else { return }
+        let list = touched
+        touched.removeAll(keepingCapacity: true)
+        for connection in list { send(Replies(of: connection)) }
+    }
+
+    /// Begins to flush the groups that wait for it; what the rounds so far have to say is held until then.
+    /// - Returns: whether there are any.
+    private func beginFlush() -> Bool {
+        guard let flush = store.beginFlush() else { return false }
+        flusher.isRunning = true
+        for connection in touched {
+            let replies = Replies(of: connection)
+            connection.held += replies.buffer.readableBytes
+            flusher.held.append(replies)
+        }
+        touched.removeAll(keepingCapacity: true)
+        let broker = NIOLoopBound(self, eventLoop: loop.nonisolated())
+        NIOThreadPool.singleton.submit { _ in
+            let code = flush.run()
+            broker.eventLoop.execute { broker.value.flushEnded(flush, code) }
+        }
+        return true
+    }
+
+    private func flushEnded(_ flush: JournalFlush, _ code: Int32) {
+        guard !isStopped else { return }
+        let held = flusher.held
+        flusher = Flusher()
+        do throws(StorageError) {
+            try store.endFlush(flush, code)
+        } catch {
+            return giveUp(error)
+        }
+        for replies in held { replies.connection.held -= replies.buffer.readableBytes }
+        // The disk goes on first: what ran meanwhile waits for it.
+        let goesOn = beginFlush()
+        for replies in held { send(replies) }
+        if !goesOn { sendReplies() }
+        rearmTimer()
+        if !lost.isEmpty { scheduleUpkeep() }
+    }
+
+    /// The disk failed, and nobody knows what it holds: nothing that waited for it is answered. Whoever waits for an
+    /// answer is disconnected, as by a crash; the others may go on reading.
+    private func giveUp(_ error: StorageError) {
+        gate.failed(error, store, clock.now, logger)
+        (engineInstant, lost) = (nil, [])
+        touched.removeAll(keepingCapacity: true)
+        for connection in connections.values where connection.blocked != nil || connection.awaitsReplies {
+            drop(connection, "storage failed before its replies were durable")
+        }
+    }
+}
