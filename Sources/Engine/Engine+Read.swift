@@ -2,8 +2,8 @@ public import MartletProtocol
 public import MartletStorage
 
 extension Engine {
-    /// Answers an operation that changes nothing: get, list, result, logs, views of queues and workers. What is due but
-    /// not yet done is not seen; use `apply` while `mayBeDue(by:)`.
+    /// Answers an operation that changes nothing: get, why, list, result, logs, views of queues and workers. What is
+    /// due but not yet done is not seen; use `apply` while `mayBeDue(by:)`.
     public func answer<A>(
         _ operation: Operation, now: Timestamp, in transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Answer {
@@ -11,6 +11,7 @@ extension Engine {
         case .get(let request): return try get(request, now, transaction)
         case .list(let request): return try list(request, now, transaction)
         case .result(let id): return try result(id, transaction)
+        case .why(let id): return try why(id, looking: now, transaction)
         case .queueInfo(let name):
             guard let number = queueNumbers[name] else {
                 return .refused(Self.unknownQueue(name))

@@ -40,12 +40,38 @@ public struct WaitView: Hashable, Sendable {
 
 /// TASK.WHY. Looks at the task, at its queue, and at the heads of at most 20 ranges; never scans.
 extension Engine {
+    /// What is due for the task and for its queue's next one happens first; then it is looked at.
     mutating func why(
         _ id: TaskID?, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        // A breaker is told of every lease that ended.
-        if !breakers.isEmpty { try endLeases(by: now, limit: Self.settleLimit, transaction) }
-        let answer = try lookUp(id, .get(GetRequest(id: id)), now, transaction)
+        // Each of them frees a slot, and tells a breaker.
+        try endLeases(by: now, limit: Self.settleLimit, transaction)
+        if let sequence = sequence(id) {
+            try settle(sequence, now, transaction)
+            if timerBound <= now { try expireHeads(of: sequence, now, transaction) }
+        }
+        return try why(id, looking: now, transaction)
+    }
+
+    /// One whose time to live is over is not handed out, although the bookkeeping has not come to it.
+    private mutating func expireHeads(
+        of sequence: UInt64, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        var queue: UInt32?
+        do throws(StorageError) { queue = try task(sequence, transaction)?.queue } catch {
+            guard error.kind == .damaged else { throw error }
+        }
+        guard let queue else { return }
+        for _ in 0..<Self.settleLimit {
+            guard let head = try next(of: queue, now, transaction), try expire([head], now, transaction) else { return }
+        }
+    }
+
+    /// The same without a change: what is due and not yet done is not seen.
+    func why<A>(
+        _ id: TaskID?, looking now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Answer {
+        let answer = try answer(.get(GetRequest(id: id)), now: now, in: transaction)
         guard case .task(let task) = answer, let number = queueNumbers[task.queue] else { return answer }
         switch task.state {
         case .active: return .why(Self.whyRunning(task))
@@ -80,8 +106,8 @@ extension Engine {
                 + (task.keepUntil == nil ? "" : " while its record is kept"))
     }
 
-    private mutating func whyPending(
-        _ task: TaskView, _ number: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    private func whyPending<A>(
+        _ task: TaskView, _ number: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> WaitView {
         let name = String(decoding: task.queue, as: UTF8.self)
         func view(_ reason: WaitReason, _ detail: String, until: Timestamp? = nil) -> WaitView {
@@ -91,21 +117,23 @@ extension Engine {
         if pause > now {
             return view(.paused, "QUEUE.RESUME \(name) lets it hand out again", until: pause == .max ? nil : pause)
         }
-        try endLeases(by: now, limit: Self.settleLimit, transaction)
         guard queue(number).hasSlot else {
             let active = queue(number)[.active]
             return view(
                 .concurrency, "\(active) tasks of queue '\(name)' are in hand: one must end, or CONCURRENCY grow")
         }
-        if let gate = gate(of: number, now) { return whyHeldBack(task, gate) }
-        guard let head = try nextOfQueue(number, now, transaction), head != task.id.sequence else {
-            return view(.noWorker, "it is the next of queue '\(name)': a TASK.RESERVE of the queue gets it")
+        if let gate = gate(of: number, now) { return whyHeldBack(task, gate, now) }
+        guard let head = try next(of: number, now, transaction)?.key.sequence, head != task.id.sequence else {
+            let busy = leases.workers(of: number).count
+            let those = busy == 0 ? "nobody takes it" : "\(busy) of its workers are busy with others"
+            return view(
+                .noWorker, "it is the next of queue '\(name)' and \(those): a TASK.RESERVE of the queue gets it")
         }
         return view(.behind, "\(broker.id(head)) is the next of queue '\(name)' to be handed out")
     }
 
-    private func whyBlocked(
-        _ task: TaskView, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    private func whyBlocked<A>(
+        _ task: TaskView, _ now: Timestamp, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> WaitView {
         let open = try dependencies(of: task.id.sequence, transaction)?.open ?? []
         if open.isEmpty, let view = try whyOrdered(task, now, transaction) { return view }
@@ -124,8 +152,8 @@ extension Engine {
         return WaitView(state: task.state, reason: .after, until: nil, detail: detail)
     }
 
-    private func whyOrdered(
-        _ task: TaskView, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    private func whyOrdered<A>(
+        _ task: TaskView, _ now: Timestamp, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> WaitView? {
         let sequence = task.id.sequence
         guard let place = try self.task(sequence, transaction).flatMap(orderPlace),
@@ -139,14 +167,27 @@ extension Engine {
         )
     }
 
-    /// The task that a queue would hand out now.
-    private mutating func nextOfQueue(
-        _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) -> UInt64? {
-        while let head = try candidate(queue, now, transaction) {
-            // One whose time to live is over is not handed out, although the bookkeeping has not come to it.
-            guard timerBound <= now, try expire([head], now, transaction) else { return head.key.sequence }
+    /// The task that a queue would hand out now, were nothing in the way: `candidate` without its memory.
+    private func next<A>(
+        of queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Candidate? {
+        let state = self.queue(queue)
+        var (fresh, retry): (Candidate?, Candidate?) = (nil, nil)
+        for index in 0..<WaitingRange.count where state.waiting[index] > 0 {
+            let range = WaitingRange(index: index)
+            let prefix = WaitingKey.prefix(queue: queue, range: range)
+            guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else { continue }
+            var head = Candidate(WaitingKey(first.key), first.flags)
+            guard head.key.due <= now else { continue }
+            if let aging = state.options.aging {
+                head.priority = Int(min(10, Int64(range.priority) + (now - head.key.due) / aging))
+            }
+            if range.lane == .fresh, fresh.map(head.precedes) ?? true { fresh = head }
+            if range.lane == .retry, retry.map(head.precedes) ?? true { retry = head }
         }
-        return nil
+        guard let fresh, let retry else { return fresh ?? retry }
+        guard fresh.priority == retry.priority else { return fresh.priority > retry.priority ? fresh : retry }
+        let turn = state.contested[fresh.priority - 1] + 1
+        return Self.retryTurn(turn, share: Int64(state.retryShare)) ? retry : fresh
     }
 }

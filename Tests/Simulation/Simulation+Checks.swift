@@ -11,8 +11,14 @@ extension Simulation {
             for operation in self.lookUps() + reasons where self.finding == nil {
                 let answer = try engine.apply(operation, now: self.now, in: transaction)
                 self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
+                self.note(reasonIn: answer)
             }
         }
+    }
+
+    private func note(reasonIn answer: Answer) {
+        guard finding == nil, case .why(let view) = answer else { return }
+        reasonsTold.insert(view.reason)
     }
 
     private func lookUps() -> [MartletEngine.Operation] {
@@ -30,8 +36,10 @@ extension Simulation {
             if rounds > 2_000 { return found("the bookkeeping never catches up") }
         }
         let kinds = Generator.queues.map { MartletEngine.Operation.deadKinds(DeadKindsRequest(queue: $0)) }
+        // When nothing is due, WHY is answered from a snapshot.
+        let looks = lookUps() + kinds + known.map { .why($0) }
         read { engine, transaction throws(StorageError) in
-            for operation in self.lookUps() + kinds where self.finding == nil {
+            for operation in looks where self.finding == nil {
                 let answer = try engine.answer(operation, now: self.now, in: transaction)
                 self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
                 if case .queues(let queues) = answer, queues.contains(where: \.lagging) { self.found("still lagging") }

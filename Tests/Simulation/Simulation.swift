@@ -24,6 +24,8 @@ public final class Simulation {
     var log: [() -> String] = []
     /// The first difference that was found.
     var finding: String?
+    /// The reasons that TASK.WHY gave, as the model predicted.
+    var reasonsTold: Set<WaitReason> = []
     /// How many operations were compared.
     public internal(set) var operations = 0
 

@@ -24,6 +24,12 @@ import Testing
         #expect(compared > 0)
     }
 
+    @Test(.timeLimit(.minutes(2)))
+    func `tasks are driven into every reason to wait, and WHY names it`() throws {
+        let missing = try reasonsNeverTold(seeds: 1...40, steps: Self.steps)
+        #expect(missing.isEmpty)
+    }
+
     @Test func `the same seed compares the same answers`() throws {
         let first = try runSimulation(seed: 7, steps: 60)
         let second = try runSimulation(seed: 7, steps: 60)

@@ -21,7 +21,7 @@ let taskCommands = [
         "TASK.WHY", .exactly(2), [.readonly, .fast], usage: "id",
         summary: "Tells why a task is not running now, and the one next thing that would change it.", group: "task",
         reply: "a map {state, reason, until, detail}",
-        run: .write { (cursor, _) throws(CommandError) in .why(try cursor.taskID()) }),
+        run: .read { (cursor, _) throws(CommandError) in .why(try cursor.taskID()) }),
     Command(
         "TASK.RESULT", .exactly(2), [.readonly, .fast], usage: "id",
         summary: "Gives the result of a completed task.", group: "task", reply: "bytes, null if there is none",

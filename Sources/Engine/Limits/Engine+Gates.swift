@@ -26,14 +26,17 @@ extension Engine {
     }
 
     /// Why a task of a queue that a gate holds back is not running.
-    func whyHeldBack(_ task: TaskView, _ gate: Gate) -> WaitView {
+    func whyHeldBack(_ task: TaskView, _ gate: Gate, _ now: Timestamp) -> WaitView {
         switch gate {
         case .breaker(let number):
-            let breaker = breakers[number]
+            let breaker = breakers[number]?.at(now)
             let name = String(decoding: breaker?.name ?? [], as: UTF8.self)
+            let stands =
+                breaker?.phase == .halfOpen
+                ? "is half open and its probes are out: their ends decide" : "is open and lets probes through then"
             return WaitView(
                 state: task.state, reason: .breaker, until: breaker.map { $0.since + $0.settings.cool },
-                detail: "breaker '\(name)' holds its queue back; BREAKER.RESET closes it")
+                detail: "breaker '\(name)' of its queue \(stands); BREAKER.RESET \(name) closes it")
         case .limit(let number, let cost):
             let limit = limits[number]
             let name = String(decoding: limit?.name ?? [], as: UTF8.self)
@@ -43,7 +46,7 @@ extension Engine {
             }
             return WaitView(
                 state: task.state, reason: .queueLimit, until: until,
-                detail: "limit '\(name)' has no token for its queue; one comes by itself")
+                detail: "limit '\(name)' has no token for its queue; one comes by itself, sooner at a higher RATE")
         }
     }
 
