@@ -68,7 +68,7 @@ extension Engine {
             count(timer.queue, .scheduled, .due, of: timer.sequence, type: type ?? 0)
             touched.insert(timer.queue)
         case .timeToLive: try expire(timer.sequence, at: timer.at, now, transaction)
-        case .retention: try removeEnded(timer.sequence, transaction)
+        case .retention: try removeEnded(timer.sequence, at: timer.at, transaction)
         case .unique: try freeUniqueKey(timer.hash, in: timer.queue, of: timer.sequence, transaction)
         case .resume: try endPause(timer.queue, at: timer.at, transaction)
         case .dependents: try tellMoreDependents(timer, transaction)
@@ -124,7 +124,7 @@ extension Engine {
             try expire(sequence, at: at, now, transaction)
         }
         if let keepUntil = try state(sequence, .ended, transaction)?.keepUntil, keepUntil <= now {
-            try removeEnded(sequence, transaction)
+            try removeEnded(sequence, at: keepUntil, transaction)
         }
     }
 

@@ -5,7 +5,7 @@ import MartletStorage
 public struct Dependencies: Hashable, Sendable {
     /// What happens to it when one of them ends as DLQ, CANCELLED or EXPIRED, or is deleted. The raw value is stored.
     public enum OnDead: UInt8, Sendable {
-        /// It waits: a retry may still complete the other.
+        /// It waits: a retry may still complete the other. When the other's record goes it is cancelled.
         case wait = 1
         /// It is cancelled.
         case cancel = 2
@@ -42,6 +42,22 @@ struct OpenDependencies {
         self.onDead = onDead ?? .wait
         open = []
         for _ in 0..<record.uint32() where record.left > 0 { open.append(record.uint64()) }
+    }
+}
+
+/// What the dependents of a task are told. In a timer: `state u8`, and 0x100 if its record is gone.
+struct Tidings {
+    var state: TaskState
+    /// It completes no more: who waits for that waits no longer.
+    var isGone: Bool
+
+    init(_ state: TaskState, isGone: Bool) { (self.state, self.isGone) = (state, isGone) }
+
+    var number: UInt32 { UInt32(state.rawValue) | (isGone ? 0x100 : 0) }
+
+    init?(_ number: UInt32) {
+        guard let state = TaskState(rawValue: UInt8(truncatingIfNeeded: number)) else { return nil }
+        (self.state, isGone) = (state, number & 0x100 != 0)
     }
 }
 
@@ -82,9 +98,10 @@ extension Engine {
         var culprit: UInt64?
         for other in Set(after.ids.compactMap { $0?.sequence }).sorted() {
             var ended: TaskState?
+            var isKnown = true
             if leases[other] == nil {
                 // One that was there a moment ago was replaced by what is added with this task.
-                let isKnown = try isKnown(other, transaction)
+                isKnown = try self.isKnown(other, transaction)
                 ended = isKnown ? try state(other, .ended, transaction)?.state : .cancelled
             }
             guard let ended else {
@@ -92,7 +109,8 @@ extension Engine {
                 continue
             }
             if ended == .completed || after.onDead == .run { continue }
-            if after.onDead == .cancel { culprit = culprit ?? other } else { dependencies.open.append(other) }
+            let isHopeless = after.onDead == .cancel || !isKnown
+            if isHopeless { culprit = culprit ?? other } else { dependencies.open.append(other) }
         }
         guard culprit != nil || !dependencies.open.isEmpty else { return nil }
         let key = try enterParked(sequence, task, dependencies, transaction)
@@ -140,24 +158,25 @@ extension Engine {
         for other in gone.open { try transaction.delete(Tables.dependents, dependentKey(other, sequence)) }
     }
 
-    /// A task has ended: those that waited for it go on, or end too.
+    /// A task has ended: those that waited for it go on, or end too. `isGone`: nothing can bring it back.
     mutating func tellDependents(
-        of sequence: UInt64, _ state: TaskState, at now: Timestamp, _ transaction: borrowing Transaction<Writing>
+        of sequence: UInt64, _ state: TaskState, isGone: Bool = false, at now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         // Where nobody uses AFTER, this is all it costs.
         guard try transaction.count(Tables.dependents) > 0 else { return }
-        try tellDependents(of: sequence, behind: 0, state, at: now, transaction)
+        try tellDependents(of: sequence, behind: 0, Tidings(state, isGone: isGone), at: now, transaction)
     }
 
     mutating func tellMoreDependents(
         _ timer: TimerKey, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        guard let state = TaskState(rawValue: UInt8(truncatingIfNeeded: timer.queue)) else { return }
-        try tellDependents(of: timer.sequence, behind: timer.hash, state, at: timer.at, transaction)
+        guard let tidings = Tidings(timer.queue) else { return }
+        try tellDependents(of: timer.sequence, behind: timer.hash, tidings, at: timer.at, transaction)
     }
 
     private mutating func tellDependents(
-        of sequence: UInt64, behind last: UInt64, _ state: TaskState, at now: Timestamp,
+        of sequence: UInt64, behind last: UInt64, _ tidings: Tidings, at now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         let most = endDepth < Self.deepestEnd ? Self.dependentsAtOnce : 0
@@ -175,25 +194,25 @@ extension Engine {
         }
         endDepth += 1
         defer { endDepth -= 1 }
-        for dependent in waiting { try tell(dependent, that: sequence, state, at: now, transaction) }
+        for dependent in waiting { try tell(dependent, that: sequence, tidings, at: now, transaction) }
         guard isMore else { return }
         let timer = TimerKey(
-            at: now, kind: .dependents, sequence: sequence, queue: UInt32(state.rawValue), hash: waiting.last ?? last)
+            at: now, kind: .dependents, sequence: sequence, queue: tidings.number, hash: waiting.last ?? last)
         try transaction.put(Tables.timers, timer.bytes, flags: 0)
         timerBound = min(timerBound, now)
     }
 
     private mutating func tell(
-        _ sequence: UInt64, that other: UInt64, _ state: TaskState, at now: Timestamp,
+        _ sequence: UInt64, that other: UInt64, _ tidings: Tidings, at now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         guard var dependencies = try dependencies(of: sequence, transaction),
             let task = try task(sequence, transaction), let place = try waitingPlace(of: sequence, task, transaction)
         else { return }
-        if state != .completed {
+        if tidings.state != .completed {
             switch dependencies.onDead {
-            case .wait: return
-            case .cancel: return try cancelWaiting(place.key, place.flags, task, reason(other), now, transaction)
+            case .wait where !tidings.isGone: return
+            case .wait, .cancel: return try cancelWaiting(place.key, place.flags, task, reason(other), now, transaction)
             case .run: break
             }
         }

@@ -59,7 +59,7 @@ extension Engine {
             change(state.queue) { $0.count(state.state, -1) }
             try remove(sequence, state, transaction)
             try leaveBatch(sequence, batch, state.state, at: now, transaction)
-            return try tellDependents(of: sequence, state.state, at: now, transaction)
+            return try tellDependents(of: sequence, state.state, isGone: true, at: now, transaction)
         }
         var state = state
         state.endedAt = now
@@ -98,13 +98,16 @@ extension Engine {
 
     /// The record of an ended task goes, and with it everything about the task.
     mutating func removeEnded(
-        _ sequence: UInt64, _ transaction: borrowing Transaction<Writing>
+        _ sequence: UInt64, at now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         let key = Phase.ended.key(sequence)
         guard let state = try transaction.take(Tables.states, key, { StateRecord(from: &$0) }) else { return }
         try leaveEnded(sequence, state, transaction)
         change(state.queue) { $0.count(state.state, -1) }
         try remove(sequence, state, transaction)
+        if state.state != .completed {
+            try tellDependents(of: sequence, state.state, isGone: true, at: now, transaction)
+        }
     }
 
     /// Writes a history row; past the window of the first and the newest ones, the oldest of the newest goes.

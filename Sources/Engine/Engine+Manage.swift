@@ -135,7 +135,7 @@ extension Engine {
         switch try find(id, now, transaction) {
         case .nowhere, .active: return false
         case .ended:
-            if let id { try removeEnded(id.sequence, transaction) }
+            if let id { try removeEnded(id.sequence, at: now, transaction) }
         case .waiting(let key, let flags, _): try removeWaiting(key, flags, now, transaction)
         }
         return true

@@ -28,17 +28,20 @@ extension Engine {
         }
     }
 
-    /// Puts the task's record and its UNIQUE key into another queue; a refusal if another task has the key there.
+    /// Puts the task's record and its UNIQUE key into another queue; a refusal if that queue takes nothing now, or
+    /// another task has the key there.
     private mutating func changeQueue(
         of sequence: UInt64, _ task: inout TaskRecord, to name: Bytes?, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> CommandError? {
         guard let name, name != queueName(task.queue) else { return nil }
+        if let refusal = refusal(ofAddingTo: name, now) { return refusal }
         if let unique = task.unique, let number = queueNumbers[name],
             let holder = try holder(of: unique.key, in: number, now, transaction)
         {
             return duplicate(of: holder)
         }
+        if let refusal = try refusal(ofGrowing: name, by: 1, now, transaction) { return refusal }
         guard let (_, payload) = try taskWithPayload(sequence, transaction) else { return nil }
         try leaveOrder(sequence, task, at: now, transaction)
         try dropUniqueKey(of: sequence, task, transaction)

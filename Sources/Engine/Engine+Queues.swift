@@ -141,7 +141,7 @@ extension Engine {
         for _ in 0..<limit {
             let states = queues[Int(queue) - 1].surplus
             guard !states.isEmpty, let oldest = try oldest(of: states, queue, transaction) else { return }
-            try removeEnded(oldest, transaction)
+            try removeEnded(oldest, at: now, transaction)
         }
         guard !queues[Int(queue) - 1].surplus.isEmpty else { return }
         try setTimer(now, .surplus, 0, queue, transaction)

@@ -194,7 +194,7 @@ extension Engine {
             case .count: break
             case .purge, .remove, .delete:
                 if operation.filter.state.isEnded {
-                    try removeEnded(sequence, transaction)
+                    try removeEnded(sequence, at: now, transaction)
                 } else {
                     return try removeFound(entry, now, transaction)
                 }
@@ -258,7 +258,7 @@ extension Engine {
         }
         if state.isTied { try leaveOrder(key.sequence, task, at: now, transaction) }
         try leaveBatch(key.sequence, task.batch, .cancelled, at: now, transaction)
-        try tellDependents(of: key.sequence, .cancelled, at: now, transaction)
+        try tellDependents(of: key.sequence, .cancelled, isGone: true, at: now, transaction)
         try remove(key.sequence, state, transaction)
     }
 }

@@ -35,7 +35,7 @@ struct Generator {
     mutating func operation(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
         if random.chance(4), let again = sent.randomElement(using: &random) {
             // Not while somebody waits for tasks that it may remove: see `manage`.
-            let mayRemove = model.watches.isEmpty && !model.hasMembers
+            let mayRemove = model.watches.isEmpty && !model.hasMembers && !model.hasParked
             if case .queueDelete = again, !mayRemove { return .queueList }
             return again.sentAgain(by: newCaller())
         }

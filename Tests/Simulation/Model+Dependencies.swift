@@ -15,13 +15,14 @@ extension Model {
         task.onDead = after.onDead
         var isDoomed = false
         for other in Set(after.ids.compactMap { $0 }) {
+            let isGone = tasks[other] == nil
             let state = tasks[other]?.state ?? .cancelled
             guard state.isEnded else {
                 task.open.insert(other)
                 continue
             }
             if state == .completed || after.onDead == .run { continue }
-            if after.onDead == .cancel { isDoomed = true } else { task.open.insert(other) }
+            if after.onDead == .cancel || isGone { isDoomed = true } else { task.open.insert(other) }
         }
         guard isDoomed || !task.open.isEmpty else { return task }
         task.state = .blocked
@@ -35,11 +36,12 @@ extension Model {
 
     /// A task has ended, or is gone before it did: those that wait for it go on, or end too.
     mutating func tellDependents(of id: TaskID, _ state: TaskState, _ time: Timestamp) {
+        let isGone = tasks[id] == nil
         for other in tasks.values.filter({ $0.open.contains(id) }).map(\.id).sorted() {
             guard var task = tasks[other], task.state == .blocked else { continue }
             if state != .completed {
-                if task.onDead == .wait { continue }
-                if task.onDead == .cancel {
+                if task.onDead == .wait, !isGone { continue }
+                if task.onDead != .run {
                     end(other, .cancelled, "cancel", time, Report.culprit)
                     continue
                 }
@@ -50,15 +52,15 @@ extension Model {
         }
     }
 
-    /// A task is deleted; one that has not ended counts as ended badly.
+    /// A task is deleted.
     mutating func delete(_ id: TaskID, _ now: Timestamp) {
         let task = tasks[id]
-        let hasEnded = task?.state.isEnded ?? true
         remove(id)
         if let task { keepOrder(task, now) }
-        guard !hasEnded else { return }
-        tellBatch(of: id, .cancelled, now)
-        tellDependents(of: id, .cancelled, now)
+        guard let task else { return }
+        if !task.state.isEnded { tellBatch(of: id, .cancelled, now) }
+        // Who waits for it to complete waits in vain.
+        if task.state != .completed { tellDependents(of: id, .cancelled, now) }
     }
 
     /// Adds what an ACK adds; the ids are those the engine chose. Refused: nothing is added.

@@ -38,7 +38,7 @@ extension Model {
         case .scheduled: move(id, .pending, "due", time)
         case .active where task.timesOut: fail(id, .timedOut, time)
         case .active: fail(id, .leaseExpired, time)
-        default: remove(id)
+        default: delete(id, time)
         }
     }
 
@@ -71,7 +71,7 @@ extension Model {
         if let ended { keepOrder(ended, time) }
         tellBatch(of: id, to, time)
         tellDependents(of: id, to, time)
-        removeSurplus()
+        removeSurplus(time)
     }
 
     /// One failed attempt; what follows is the contract's "States and attempts".

@@ -24,9 +24,11 @@ extension Model {
         guard task.isWaiting else { return .refused(.badState) }
         let before = task
         if let queue = request.queue, queue != task.queue {
+            if let refusal = isClosed(queue, now) { return refusal }
             if let unique = task.unique, holds[KeyName(queue: queue, key: unique.key)] != nil {
                 return .refused(.duplicate)
             }
+            if let refusal = refusal(ofAdding: 1, to: queue, now) { return refusal }
             freeKey(of: id)
             task.queue = queue
             totals[queue] = totals[queue] ?? Totals()

@@ -17,7 +17,7 @@ struct ModelDrain {
 
 /// QUEUE.SET, GET, PAUSE, RESUME, DEL, and KEEPMAX.
 extension Model {
-    mutating func set(_ request: QueueSetRequest) -> Outcome {
+    mutating func set(_ request: QueueSetRequest, _ now: Timestamp) -> Outcome {
         if let name = request.options.limit {
             guard let limit = limits[name], case .tokens = limit.kind else { return .refused(.error) }
         }
@@ -48,7 +48,7 @@ extension Model {
             }
         }
         options[request.queue] = set
-        removeSurplus()
+        removeSurplus(now)
         return .ok
     }
 
@@ -98,7 +98,7 @@ extension Model {
 
     /// Why a queue does not take so many more tasks.
     func refusal(ofAdding more: Int, to queue: Bytes, _ now: Timestamp) -> Outcome? {
-        guard let most = options[queue]?.maxLength else { return nil }
+        guard more > 0, let most = options[queue]?.maxLength else { return nil }
         let length = tasks.values.count { $0.queue == queue && !$0.state.isEnded && $0.state != .active }
         return length + more > Int(most) ? .refused(.queueFull) : nil
     }
@@ -136,7 +136,7 @@ extension Model {
     var keepsFew: Bool { options.values.contains { $0.keepMax != nil || $0.deadMax != nil } }
 
     /// Past KEEPMAX and DLQMAX what ended first goes first.
-    mutating func removeSurplus() {
+    mutating func removeSurplus(_ time: Timestamp) {
         for (queue, options) in options {
             for (most, isDead) in [(options.keepMax, false), (options.deadMax, true)] {
                 guard let most else { continue }
@@ -144,7 +144,7 @@ extension Model {
                     $0.queue == queue && $0.state.isEnded && ($0.state == .dead) == isDead
                 }
                 kept.sort { ($0.endedAt ?? 0, $0.id) < ($1.endedAt ?? 0, $1.id) }
-                for task in kept.dropLast(Int(most)) { remove(task.id) }
+                for task in kept.dropLast(Int(most)) { delete(task.id, time) }
             }
         }
     }

@@ -95,7 +95,7 @@ extension Model {
         case .list(let request): return list(request)
         case .result(let id): return result(id)
         case .why(let id): return why(id, now)
-        case .queueSet(let request): return remembering(request.request, now) { $0.set(request) }
+        case .queueSet(let request): return remembering(request.request, now) { $0.set(request, now) }
         case .queuePause(let request): return remembering(request.request, now) { $0.pause(request, now) }
         case .queueResume(let request): return remembering(request.request, now) { $0.resume(request) }
         case .queueDrain(let request): return remembering(request.request, now) { $0.drain(request, now) }

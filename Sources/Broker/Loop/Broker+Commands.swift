@@ -139,6 +139,7 @@ extension Broker {
         do throws(CommandError) {
             if let refusal = gate.refusal(command.flags, now) { throw refusal }
             operation = try self.operation(command, cursor, connection)
+            if let refusal = gate.refusal(operation.flags(command), now) { throw refusal }
         } catch {
             refuse(error, connection)
             return done(connection)
@@ -156,6 +157,16 @@ extension Broker {
         switch command.run {
         case .read(let parse), .write(let parse): return try parse(&cursor, connection)
         case .local, .inspect: preconditionFailure("\(command.name) has no operation")
+        }
+    }
+
+    /// Whether an operation that ran out of room may use what is kept for finishing the work in hand.
+    func finishesWork(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection) -> Bool {
+        do throws(CommandError) {
+            let flags = try operation(command, cursor, connection).flags(command)
+            return flags.isDisjoint(with: [.denyOutOfMemory, .handsOut])
+        } catch {
+            return false
         }
     }
 
@@ -183,5 +194,13 @@ extension Broker {
         guard interval != nil else { return }
         keptAlive[connection.id] = connection
         nextPush = min(nextPush, due)
+    }
+}
+
+extension Operation {
+    /// The flags of its command; an acknowledgement that adds tasks needs room as an ADD does.
+    fileprivate func flags(_ command: Command) -> CommandFlags {
+        guard case .acknowledge(let request) = self, !request.children.isEmpty else { return command.flags }
+        return command.flags.union(.denyOutOfMemory)
     }
 }

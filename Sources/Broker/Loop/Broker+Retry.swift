@@ -47,8 +47,7 @@ extension Broker {
     private func writeAlone(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp) {
         guard let error = tryAlone(command, cursor, connection, now) else { return }
         // What finishes work in hand may use the room that is kept for it.
-        let finishes = !command.flags.contains(.denyOutOfMemory) && !command.flags.contains(.handsOut)
-        if error.kind == .full, finishes, store.giveUpReserve() {
+        if error.kind == .full, finishesWork(command, cursor, connection), store.giveUpReserve() {
             guard tryAlone(command, cursor, connection, now) != nil else { return }
         }
         gate.failed(error, store, now, logger)
