@@ -189,3 +189,73 @@ def test_a_million_tasks_are_ready_again_quickly_after_kill_9(broker):
         assert task["attempt"] == 1 and as_map(client("QUEUE.INFO", "q"))["pending"] == 999_999
     print(f"start to first reply at a million tasks: {taken * 1000:.0f} ms")
     assert taken <= 1.0
+
+
+def standing(client):
+    """What must be the same after a crash."""
+    moving = ("oldest_ms", "in_rate", "out_rate", "fail_rate", "wait_p50", "wait_p99", "run_p50", "run_p99", "workers",
+              "lagging")
+    queues = [as_map(queue) for queue in client("QUEUE.LIST")]
+    for queue in queues:
+        for field in moving:
+            queue.pop(field)
+    return {"queues": [queue for queue in queues if queue["name"] != b"bulk"],
+            "options": [client("QUEUE.GET", queue["name"]) for queue in queues],
+            "crons": client("CRON.LIST"), "breakers": client("BREAKER.LIST"), "limits": client("LIMIT.LIST"),
+            "why": [as_map(client("TASK.WHY", as_map(task)["id"])) for task in client("TASK.LIST", "*", "COUNT", 50)[1]
+                    if as_map(task)["queue"] != b"bulk"]}
+
+
+def operations(client):
+    return [as_map(operation) for operation in client("TASK.OPS")]
+
+
+def test_a_killed_broker_comes_back_as_it_was(broker):
+    """Crons, limits, permits, breakers, pauses, drains, parked tasks, and operations that run."""
+    with broker.connect() as client:
+        client("CRON.SET", "hourly", "q", "t", "p", "EVERY", 3600000)
+        client("CRON.SET", "nightly", "q", "t", "p", "SPEC", "0 3 * * *", "TZ", "Europe/Berlin")
+        client("CRON.PAUSE", "nightly")
+        client("CRON.RUN", "hourly")
+        client("LIMIT.SET", "api", "RATE", 5, "PER", 86400000)
+        client("LIMIT.SET", "db", "SLOTS", 2)
+        assert client("LIMIT.TAKE", "api", "COST", 2)[0] == 0
+        permit = client("LIMIT.TAKE", "db", "HOLD", 3600000)[5]
+        for name in "mail", "pay":
+            client("BREAKER.SET", name, "FAILS", 2, "PER", 3600000, "COOL", 3600000, "PROBES", 1)
+            client("BREAKER.REPORT", name, "FAIL")
+        client("BREAKER.TRIP", "mail")
+        for queue in "broken", "limited", "drained", "full", "paused":
+            client("TASK.MADD", queue, "TASKS", 3, "t", "p", "t", "p", "t", "p")
+        client("QUEUE.SET", "broken", "BREAKER", "mail")
+        client("QUEUE.SET", "limited", "LIMIT", "api")
+        assert len(tasks(client("TASK.RESERVE", 1, "limited", "LEASE", 3600000, "COUNT", 5))) == 3
+        client("TASK.ADD", "limited", "t", "p")
+        client("QUEUE.SET", "full", "MAXLEN", 3, "CONCURRENCY", 1)
+        client("TASK.RESERVE", 1, "full", "LEASE", 3600000)
+        client("QUEUE.DRAIN", "drained")
+        client("QUEUE.PAUSE", "paused", "ALL", "FOR", 3600000)
+        dead = client("TASK.ADD", "q", "t", "p", "PRIORITY", 10, "RETRIES", 0)
+        client("TASK.ADD", "q", "t", "p", "AFTER", 1, dead)
+        (task,) = tasks(client("TASK.RESERVE", 1, "q"))
+        assert task["id"] == dead
+        client("TASK.FAIL", dead, task["token"], "broke", "DEAD")
+        client("TASK.MADD", "bulk", "TASKS", 300, *["t", "p"] * 300)
+        client("TASK.BULK", "MOVE", "PRIORITY", 9, "WHERE", "QUEUE", "bulk", "STATE", "PENDING", "RATE", 100)
+        eventually(lambda: operations(client)[0]["done"] > 20)
+        before, (operation,) = standing(client), operations(client)
+    broker.kill()
+    broker.start()
+    with broker.connect() as client:
+        after, (resumed,) = standing(client), operations(client)
+        assert after == before
+        assert resumed["state"] == b"running" and resumed["done"] >= operation["done"]
+        for field in "id", "verb", "matched", "rate", "started":
+            assert resumed[field] == operation[field]
+        assert client("LIMIT.GIVE", "db", permit) == 1
+        assert client("TASK.RESERVE", 4, "broken", "limited", "full", "paused") is None
+        assert [client("TASK.ADD", queue, "t", "p").code for queue in ("drained", "paused")] == ["DRAINING", "PAUSED"]
+        assert client("TASK.ADD", "full", "t", "p") and client("TASK.ADD", "full", "t", "p").code == "QUEUEFULL"
+        ended = eventually(lambda: next((one for one in operations(client) if one["state"] == b"done"), None))
+        assert (ended["matched"], ended["done"], ended["failed"]) == (300, 300, 0)
+        assert {as_map(task)["priority"] for task in client("TASK.LIST", "bulk", "COUNT", 1000)[1]} == {9}

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from broker import eventually
-from wire import as_map
+from wire import as_map, tasks
 
 
 def get(client, name="api"):
@@ -51,7 +51,10 @@ def assert_within(grants, burst, rate, per):
 def hammer_for(broker, seconds, rate, per, *more):
     with broker.connect() as client:
         assert client("LIMIT.SET", "api", "RATE", rate, "PER", per, *more) == "OK"
-    hammers = Hammers(broker, 10, "api", "BLOCK", 1000)
+    check(Hammers(broker, 10, "api", "BLOCK", 1000), seconds, rate, per, *more)
+
+
+def check(hammers, seconds, rate, per, *more):
     began = time.monotonic()
     time.sleep(seconds)
     ended = time.monotonic()
@@ -71,6 +74,42 @@ def test_ten_connections_get_all_and_no_more(broker):
 @pytest.mark.slow
 def test_ten_connections_get_230_in_10_seconds_for_a_minute(broker):
     hammer_for(broker, 60, 230, 10_000)
+
+
+class Crew(Hammers):
+    """Workers of a queue that is bound to the limit: each takes a task, acknowledges it and waits for the next."""
+
+    def hammer(self, broker, arguments):
+        try:
+            with broker.connect() as client:
+                asked, taken = time.monotonic(), tasks(client("TASK.RESERVE", 1, "q", "BLOCK", 1000))
+                while not self.is_over:
+                    if not taken:
+                        asked, taken = time.monotonic(), tasks(client("TASK.RESERVE", 1, "q", "BLOCK", 1000))
+                        continue
+                    self.grants.append((asked, time.monotonic()))
+                    task, asked = taken[0], time.monotonic()
+                    taken = tasks(client("TASK.ACK", task["id"], task["token"], "NEXT", "BLOCK", 1000))
+        except Exception as error:  # seen by the test
+            self.errors.append(error)
+
+
+def work_for(broker, seconds, rate, per, *more):
+    with broker.connect() as client:
+        assert client("LIMIT.SET", "api", "RATE", rate, "PER", per, *more) == "OK"
+        client("QUEUE.SET", "q", "LIMIT", "api", "KEEP", 0)
+        client("TASK.MADD", "q", "TASKS", 10000, *["t", "p"] * 10000)
+        check(Crew(broker, 10), seconds, rate, per, *more)
+        assert get(client)["granted"] >= 0.99 * (rate * seconds * 1000 / per)
+
+
+def test_ten_workers_of_a_limited_queue_get_all_and_no_more(broker):
+    work_for(broker, 3, 230, 1000, "BURST", 20)
+
+
+@pytest.mark.slow
+def test_ten_workers_of_a_limited_queue_get_230_in_10_seconds_for_a_minute(broker):
+    work_for(broker, 60, 230, 10_000)
 
 
 @pytest.mark.parametrize("protocol", [2, 3])

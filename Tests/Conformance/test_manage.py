@@ -161,6 +161,25 @@ def test_a_move_wakes_a_blocked_caller_and_keeps_keys_unique(broker):
         assert client("TASK.ADD", "other", "t", "p", "UNIQUE", "k") == here
 
 
+def test_a_queue_that_takes_no_tasks_takes_none_by_a_move(broker):
+    with broker.connect() as client:
+        first, second = client("TASK.MADD", "q", "TASKS", 2, "t", "1", "t", "2")
+        assert client("QUEUE.PAUSE", "other", "IN") == "OK"
+        assert client("TASK.MOVE", first, "QUEUE", "other").code == "PAUSED"
+        client("QUEUE.RESUME", "other")
+        client("QUEUE.SET", "other", "MAXLEN", 1)
+        assert client("TASK.MOVE", first, "QUEUE", "other") == b"PENDING"
+        assert client("TASK.MOVE", second, "QUEUE", "other").code == "QUEUEFULL"
+        assert client("TASK.MOVE", first, "QUEUE", "other", "PRIORITY", 9) == b"PENDING"
+        operation = client("TASK.BULK", "MOVE", "QUEUE", "other", "WHERE", "QUEUE", "q", "STATE", "PENDING")
+        done = eventually(lambda: next((entry for entry in map(as_map, client("TASK.OPS"))
+                                        if entry["id"] == operation and entry["state"] == b"done"), None))
+        assert (done["done"], done["failed"]) == (0, 1)
+        client("QUEUE.DRAIN", "other")
+        assert client("TASK.MOVE", second, "QUEUE", "other").code == "DRAINING"
+        assert as_map(client("TASK.GET", second))["queue"] == b"q"
+
+
 def test_delete_takes_all_or_none(broker):
     with broker.connect() as client:
         ids = client("TASK.MADD", "q", "TASKS", 3, "t", "1", "t", "2", "t", "3")

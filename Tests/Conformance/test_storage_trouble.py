@@ -40,6 +40,7 @@ def test_nothing_is_acknowledged_after_a_failed_flush(make_broker, failing_flush
         trigger.unlink()
         assert code(client("TASK.ADD", "q", "t", "x")) == "READONLY"
         assert as_map(client("TASK.GET", promised[-1], "PAYLOAD"))["payload"] == b"199"
+        assert as_map(client("TASK.WHY", promised[-1]))["reason"] == b"behind"
         assert as_map(client("QUEUE.INFO", "q"))["total_added"] == 200
     broker.kill()
     broker.environment = {}
@@ -126,6 +127,9 @@ def check_full(client, held, ids, refusal, took):
         assert time.monotonic() - started <= 0.1
     assert as_map(client("TASK.GET", ids[0]))["payload_size"] == 100_000
     assert client("PING") == "PONG"
+    # What adds to an acknowledgement what needs room is refused with it, and can be sent without.
+    last = held[-1]
+    assert code(client("TASK.ACK", last["id"], last["token"], "ADD", 3, "q", "t", os.urandom(100))) == "DISKFULL"
     for task in held:
         assert client("TASK.ACK", task["id"], task["token"], "RESULT", "done") == "OK"
 

@@ -70,6 +70,10 @@ def test_a_dead_dependency_follows_the_policy(broker, how, outcome):
                 client("TASK.FAIL", first, take(client)["token"], "broke")
             else:
                 client("TASK.CANCEL" if end == "CANCELLED" else "TASK.DEL", first)
+            # Who waits for a task that is gone waits no longer.
+            if end == "deleted" and outcome == b"BLOCKED":
+                assert state(client, after) == b"CANCELLED"
+                continue
             assert state(client, after) == outcome
             assert state(client, chain) == (b"CANCELLED" if how == "CANCEL" else b"BLOCKED")
             if end == "deleted":
@@ -149,3 +153,24 @@ def test_children_are_added_with_the_acknowledgement_or_not_at_all(broker):
         held = tasks(client("TASK.RESERVE", 1, "q")) or [take(client) for _ in [client("TASK.ADD", "q", "t", "p")]]
         assert client("TASK.ACK", held[0]["id"], held[0]["token"], "ADD", 3, "r", "t", "p").code == "PAUSED"
         assert state(client, held[0]["id"]) == b"ACTIVE"
+
+
+@pytest.mark.parametrize("goes", ["kept", "deleted", "purged", "queue"])
+def test_who_waits_for_a_task_whose_record_goes_waits_no_longer(broker, goes):
+    """ONDEAD WAIT hopes for a retry; without a record there is none."""
+    with broker.connect() as client:
+        dead = client("TASK.ADD", "q", "t", "p", "KEEP", 300)
+        waiting = client("TASK.ADD", "r", "t", "p", "AFTER", 1, dead)
+        if goes == "kept":
+            client("TASK.CANCEL", dead)
+        elif goes != "queue":
+            client("TASK.FAIL", dead, take(client)["token"], "broke", "DEAD")
+        assert state(client, waiting) == b"BLOCKED"
+        if goes == "deleted":
+            assert client("TASK.DEL", dead) == 1
+        elif goes == "purged":
+            assert client("DLQ.PURGE", "q") == 1
+        elif goes == "queue":
+            assert client("QUEUE.DEL", "q") == "OK"
+        eventually(lambda: state(client, waiting) == b"CANCELLED")
+        assert dead.decode() in as_map(as_map(client("TASK.GET", waiting, "HISTORY"))["history"][-1])["message"].decode()
