@@ -63,6 +63,7 @@ extension Engine {
         case .operation(let number): .operation(number)
         case .taken(let answer): .taken(answer)
         case .allowed(let phase): .allowed(phase, true)
+        case .beat(let beat): .beat(beat)
         }
     }
 

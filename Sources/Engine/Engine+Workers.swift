@@ -11,6 +11,11 @@ extension Engine {
     mutating func hello(
         _ request: HelloRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer)
+        case .unknown: break
+        }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         if let refusal = try makeRoom(for: request.worker, now, transaction) { return .refused(refusal) }
         try changeWorker(request.worker, now, transaction) { worker in
@@ -19,13 +24,18 @@ extension Engine {
             (worker.library, worker.libraryVersion) = (request.library?.name, request.library?.version)
             (worker.residentBytes, worker.busy) = (nil, nil)
         }
-        return .ok
+        return remember(request.request, .ok)
     }
 
     /// A worker is alive: its leases are extended, and it is told what it is to do.
     mutating func beat(
         _ request: BeatRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer)
+        case .unknown: break
+        }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         if let refusal = try makeRoom(for: request.worker, now, transaction) { return .refused(refusal) }
         var lost: [TaskID] = []
@@ -49,13 +59,19 @@ extension Engine {
             if let busy = request.busy { worker.busy = busy }
             order = worker.order
         }
-        return .beat(BeatAnswer(order: order, cancel: cancel.sorted().map(broker.id), lost: lost))
+        let beat = BeatAnswer(order: order, cancel: cancel.sorted().map(broker.id), lost: lost)
+        return remember(request.request, .beat(beat))
     }
 
     /// What a worker is to do from its next beat on. STOP is not taken back by QUIET.
     mutating func order(
         _ request: OrderRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer)
+        case .unknown: break
+        }
         if let name = request.worker, workers[name] == nil { return .refused(Self.noWorker(name)) }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         for name in request.worker.map({ [$0] }) ?? workers.names {
@@ -63,7 +79,7 @@ extension Engine {
                 if worker.order.rawValue < request.order.rawValue { worker.order = request.order }
             }
         }
-        return .ok
+        return remember(request.request, .ok)
     }
 
     static func noWorker(_ name: Bytes) -> CommandError {

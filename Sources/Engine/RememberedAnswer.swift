@@ -15,6 +15,7 @@ enum RememberedAnswer {
     case operation(UInt64)
     case taken(TakeAnswer)
     case allowed(BreakerPhase)
+    case beat(BeatAnswer)
     /// The leases a RESERVE gave.
     case reserved([LeaseName])
     /// An acknowledgement and the leases its NEXT gave.
@@ -84,9 +85,27 @@ extension RememberedAnswer {
         case .allowed(let phase):
             record.uint8(14)
             record.uint8(phase.rawValue)
+        case .beat(let beat):
+            record.uint8(15)
+            record.uint8(beat.order.rawValue)
+            for ids in [beat.cancel, beat.lost] {
+                record.uint32(UInt32(ids.count))
+                for id in ids { Self.write(id, to: &record) }
+            }
         case .reserved(let leases): Self.write(8, leases, to: &record)
         case .acknowledged(let leases): Self.write(9, leases, to: &record)
         }
+    }
+
+    /// In full: a beat may name a task that never was.
+    private static func write(_ id: TaskID, to record: inout RecordWriter) {
+        record.bytes(Bytes(id.description.utf8))
+    }
+
+    private static func id(_ record: inout RecordReader) -> TaskID {
+        let id = TaskID(record.bytes())
+        if id == nil { record.fail() }
+        return id ?? TaskID(sequence: 0, check: 0)
     }
 
     private static func write(_ outcome: CommandError?, to record: inout RecordWriter) {
@@ -124,6 +143,10 @@ extension RememberedAnswer {
         case 11: self = .count(record.int64())
         case 12: self = .operation(record.uint64())
         case 13: self = .taken(TakeAnswer(from: &record))
+        case 15:
+            let order = WorkerOrder(rawValue: record.uint8()) ?? .run
+            let cancel = Self.list(&record, Self.id)
+            self = .beat(BeatAnswer(order: order, cancel: cancel, lost: Self.list(&record, Self.id)))
         case 14: self = .allowed(BreakerPhase(rawValue: record.uint8()) ?? .closed)
         default:
             record.fail()

@@ -9,6 +9,7 @@ public struct HelloRequest: Sendable {
     public var queues: [Bytes]
     /// The library it uses, and its version.
     public var library: (name: Bytes, version: Bytes)?
+    public var request: RequestNonce?
 
     public init(worker: Bytes) {
         self.worker = worker
@@ -25,6 +26,7 @@ public struct BeatRequest: Sendable {
     public var busy: Int64?
     /// Each by the lease length of its hand-out.
     public var extend: [(id: TaskID, token: Int64)]
+    public var request: RequestNonce?
 
     public init(worker: Bytes) {
         self.worker = worker
@@ -37,10 +39,10 @@ public struct OrderRequest: Sendable {
     /// `nil`: every worker there is.
     public var worker: Bytes?
     public var order: WorkerOrder
+    public var request: RequestNonce?
 
-    public init(worker: Bytes?, order: WorkerOrder) {
-        self.worker = worker
-        self.order = order
+    public init(worker: Bytes?, order: WorkerOrder, request: RequestNonce? = nil) {
+        (self.worker, self.order, self.request) = (worker, order, request)
     }
 }
 

@@ -198,3 +198,27 @@ def test_redis_py_waits_and_works_with_beats(broker):
         (entry,) = client.execute_command("TASK.WAIT", 1, id, "BLOCK", 1000)
         assert as_map(entry)["result"] == b"r"
         client.close()
+
+
+def test_what_workers_say_is_repeated_with_its_nonce(broker):
+    with broker.connect() as client:
+        assert client("WORKER.HELLO", "w", "SLOTS", 3, "REQ", "n1") == "OK"
+        id = client("TASK.ADD", "q", "t", "p")
+        (task,) = tasks(client("TASK.RESERVE", 1, "q", "WORKER", "w", "LEASE", 3600000))
+        client("TASK.CANCEL", id)
+        other = "0199d3a1-7c40-7000-81f3-5b0c9e2a7d41"
+        beat = ("WORKER.BEAT", "w", "BUSY", 1, "EXTEND", 2, id, task["token"], other, 1, "REQ", "n2")
+        first = as_map(client(*beat))
+        assert (first["cancel"], first["lost"]) == ([id], [other.encode()])
+        assert client("WORKER.STOP", "w", "REQ", "n3") == "OK" and client("WORKER.QUIET", "*", "REQ", "n4") == "OK"
+        assert client("WORKER.STOP", "w", "REQ", "n3") == "OK"
+        client("TASK.ACK", id, task["token"])
+        broker.kill()
+    broker.start()
+    with broker.connect() as client:
+        # The first answer, although there is another state now and nothing to cancel.
+        assert as_map(client(*beat)) == first and as_map(client("WORKER.BEAT", "w"))["state"] == b"stop"
+        assert client("WORKER.HELLO", "w", "SLOTS", 3, "REQ", "n1") == "OK"
+        assert as_map(client("WORKER.INFO", "w"))["state"] == b"stop"
+        assert client("WORKER.HELLO", "w", "SLOTS", 4, "REQ", "n1").code == "ERR"
+        assert client("WORKER.QUIET", "w", "REQ").code == "ERR"

@@ -13,7 +13,9 @@ extension Generator {
         case 62..<84: return .beat(beat(model))
         case 84..<90:
             return .order(
-                OrderRequest(worker: random.pick([nil] + Self.names), order: random.pick([.quiet, .quiet, .stop])))
+                OrderRequest(
+                    worker: random.pick([nil] + Self.names), order: random.pick([.quiet, .quiet, .stop]),
+                    request: nonce()))
         case 90..<95: return .workerInfo(random.pick(Self.names))
         default: return .workerList
         }
@@ -47,6 +49,7 @@ extension Generator {
         hello.slots = random.pick([nil, 8])
         hello.queues = random.pick([[], Self.queues])
         hello.library = random.chance(50) ? (Bytes("lib".utf8), Bytes("1.0".utf8)) : nil
+        hello.request = nonce()
         return hello
     }
 
@@ -59,6 +62,7 @@ extension Generator {
             let target = target(model)
             if let id = target.id { beat.extend.append((id, target.token)) }
         }
+        beat.request = nonce()
         return beat
     }
 }

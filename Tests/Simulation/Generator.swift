@@ -176,7 +176,8 @@ extension Generator {
 /// What workers send.
 extension Generator {
     mutating func reserve() -> ReserveRequest {
-        var queues = (0..<random.pick([1, 1, 2, 3])).map { _ in random.pick(Self.queues) }
+        let some = (0..<random.pick([1, 1, 2, 3])).map { _ in random.pick(Self.queues) }
+        var queues = random.chance(25) ? Self.queues : some
         if hasBatches, random.chance(20) { queues.append(Self.followerQueue) }
         var reserve = ReserveRequest(
             queues: queues, count: random.pick([1, 1, 1, 2, 5]), block: random.pick([.no, .no, .upTo(0), .upTo(20)]),

@@ -111,9 +111,9 @@ extension Model {
         case .log(let request): return log(request, now)
         case .logs(let request): return logs(request)
         case .wait(let request): return wait(request, now)
-        case .hello(let request): return hello(request, now)
-        case .beat(let request): return beat(request, now)
-        case .order(let request): return order(request)
+        case .hello(let request): return remembering(request.request, now) { $0.hello(request, now) }
+        case .beat(let request): return remembering(request.request, now) { $0.beat(request, now) }
+        case .order(let request): return remembering(request.request, now) { $0.order(request) }
         case .workerInfo(let name): return workerInfo(name, now)
         case .workerList: return workerList(now)
         case .cronSet(let request): return remembering(request.request, now) { $0.setCron(request, now) }

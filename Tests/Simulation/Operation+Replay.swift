@@ -21,6 +21,9 @@ extension MartletEngine.Operation {
         case .queueDrain(let request): request.request
         case .queueResume(let request), .queueDelete(let request): request.request
         case .retry(let request): request.request
+        case .hello(let request): request.request
+        case .beat(let request): request.request
+        case .order(let request): request.request
         case .bulk(let request): request.request
         case .stopOperation(let request): request.request
         case .cronSet(let request): request.request
@@ -34,9 +37,7 @@ extension MartletEngine.Operation {
         case .batch(let request): request.request
         case .limitDelete(let request), .limitReset(let request): request.request
         case .get, .list, .result, .why, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .log, .logs,
-            .wait,
-            .hello,
-            .beat, .order, .workerList,
+            .wait, .workerList,
             .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList,
             .breakerInfo, .breakerList, .batchInfo:
             nil

@@ -56,5 +56,9 @@ enum CommandTag {
     static let batchNew: UInt64 = 60
     static let batchSeal: UInt64 = 61
     static let batchCancel: UInt64 = 62
-    static let queueDrain: UInt64 = 29
+    static let queueDrain: UInt64 = 63
+    static let hello: UInt64 = 70
+    static let beat: UInt64 = 71
+    static let quiet: UInt64 = 72
+    static let stop: UInt64 = 73
 }

@@ -5,12 +5,12 @@ import MartletProtocol
 let workerCommands = [
     Command(
         "WORKER.HELLO", .atLeast(2), [.write, .fast],
-        usage: "id [HOST h] [PID p] [SLOTS n] [QUEUES n queue [queue ...]] [LIB name version]",
+        usage: "id [HOST h] [PID p] [SLOTS n] [QUEUES n queue [queue ...]] [LIB name version] [REQ nonce]",
         summary: "Introduces a worker; what it was told before is forgotten.", group: "worker", reply: "OK",
         run: .write(parseHello)),
     Command(
         "WORKER.BEAT", .atLeast(2), [.write, .fast],
-        usage: "id [RSS bytes] [BUSY n] [EXTEND n id token [id token ...]]",
+        usage: "id [RSS bytes] [BUSY n] [EXTEND n id token [id token ...]] [REQ nonce]",
         summary: "Says that a worker is alive, and extends its leases by the lease length of their hand-outs.",
         group: "worker", reply: "a map {state, cancel, lost}", run: .write(parseBeat)),
     Command(
@@ -21,13 +21,14 @@ let workerCommands = [
         reply: "a map {id, host, pid, state, slots, busy, queues, rss, last_beat, started, completed, failed, tasks}",
         run: .read { (cursor, _) throws(CommandError) in .workerInfo(try cursor.name("id")) }),
     Command(
-        "WORKER.QUIET", .exactly(2), [.write, .fast], usage: "id | *",
+        "WORKER.QUIET", .atLeast(2), [.write, .fast], usage: "id | * [REQ nonce]",
         summary: "Tells a worker, or all, with the next beat to take nothing new.", group: "worker", reply: "OK",
-        run: .write { (cursor, _) throws(CommandError) in try parseOrder(&cursor, .quiet) }),
+        run: .write { (cursor, _) throws(CommandError) in try parseOrder(&cursor, .quiet, CommandTag.quiet) }),
     Command(
-        "WORKER.STOP", .exactly(2), [.write, .fast], usage: "id | *",
+        "WORKER.STOP", .atLeast(2), [.write, .fast], usage: "id | * [REQ nonce]",
         summary: "Tells a worker, or all, with the next beat to finish what is in hand and end.", group: "worker",
-        reply: "OK", run: .write { (cursor, _) throws(CommandError) in try parseOrder(&cursor, .stop) }),
+        reply: "OK", run: .write { (cursor, _) throws(CommandError) in try parseOrder(&cursor, .stop, CommandTag.stop) }
+    ),
 ]
 
 private enum Option {
@@ -45,6 +46,7 @@ private enum Option {
     _ cursor: inout ArgumentCursor, _ connection: Connection
 ) throws(CommandError) -> Operation {
     var hello = HelloRequest(worker: try cursor.name("id"))
+    var nonce: RequestNonceDraft?
     while let option = cursor.option() {
         if option == Option.host.0 {
             try cursor.once(Option.host.1)
@@ -62,10 +64,13 @@ private enum Option {
         } else if option == Option.library.0 {
             try cursor.once(Option.library.1)
             hello.library = (try cursor.name("LIB name"), try cursor.name("LIB version"))
+        } else if option == .req {
+            nonce = try cursor.nonce(CommandTag.hello)
         } else {
             throw cursor.syntaxError()
         }
     }
+    hello.request = nonce?.seal(cursor.request)
     return .hello(hello)
 }
 
@@ -73,6 +78,7 @@ private enum Option {
     _ cursor: inout ArgumentCursor, _ connection: Connection
 ) throws(CommandError) -> Operation {
     var beat = BeatRequest(worker: try cursor.name("id"))
+    var nonce: RequestNonceDraft?
     while let option = cursor.option() {
         if option == Option.rss.0 {
             try cursor.once(Option.rss.1)
@@ -91,16 +97,20 @@ private enum Option {
                 }
                 beat.extend.append((id, try cursor.token()))
             }
+        } else if option == .req {
+            nonce = try cursor.nonce(CommandTag.beat)
         } else {
             throw cursor.syntaxError()
         }
     }
+    beat.request = nonce?.seal(cursor.request)
     return .beat(beat)
 }
 
 private func parseOrder(
-    _ cursor: inout ArgumentCursor, _ order: WorkerOrder
+    _ cursor: inout ArgumentCursor, _ order: WorkerOrder, _ tag: UInt64
 ) throws(CommandError) -> Operation {
     let name = try cursor.name("id")
-    return .order(OrderRequest(worker: name == [UInt8(ascii: "*")] ? nil : name, order: order))
+    let nonce = try lastNonce(&cursor, tag)
+    return .order(OrderRequest(worker: name == [UInt8(ascii: "*")] ? nil : name, order: order, request: nonce))
 }
