@@ -54,13 +54,13 @@ class Load:
         payload, keep = self.random.randbytes(size), self.random.choice([0, 86_400_000])
         add = ("TASK.ADD", "q", "t", payload, "KEEP", keep)
         # Now and then so many in one read that their group is flushed beside the next one.
-        count = 300 if size == 10 else self.random.randint(1, 6)
+        count = 80 if size == 10 else self.random.randint(1, 6)
         for id in self.ask([add] * count):
             self.promises.append((self.read, ("added", id, payload)))
             if not keep:
                 self.fleeting.add(id)
         if self.random.random() < 0.6:
-            reserve = ("TASK.RESERVE", 1, "q", "COUNT", self.random.randint(1, 5), "LEASE", 600_000)
+            reserve = ("TASK.RESERVE", 1, "q", "COUNT", self.random.randint(1, 5), "LEASE", 86_400_000)
             held = tasks(*self.ask([reserve]))
             self.acking |= {task["id"] for task in held}
             for task, answer in zip(held, self.ask([("TASK.ACK", task["id"], task["token"]) for task in held])):
