@@ -8,7 +8,8 @@ struct Martlet: AsyncParsableCommand {
         commandName: "martlet", abstract: "A task broker in one process.", version: "martlet 0.1.0",
         subcommands: [
             ServeCommand.self, AddCommand.self, TasksCommand.self, TaskCommand.self, QueuesCommand.self,
-            DLQCommand.self, CronCommand.self, LimitsCommand.self, BreakersCommand.self, WorkersCommand.self,
+            DLQCommand.self, CronCommand.self, LimitsCommand.self, BreakersCommand.self, BatchCommand.self,
+            WorkersCommand.self,
             StatsCommand.self, TopCommand.self, CheckCommand.self,
             EventsCommand.self, BulkCommand.self, ResetCommand.self, InjectCommand.self, BenchCommand.self,
         ])

@@ -67,6 +67,7 @@ struct SnippetTests {
         let answer = Bytes(#"{"data": {"rate_limit": {"requests": 230, "interval": "10s"}}}"#.utf8)
         try await Snippets.limit(client, answer) { $0 }
         try await Snippets.guardCalls(client) { $0 }
+        try await Snippets.together(client)
         working.cancel()
         _ = await working.result
         await client.close()

@@ -75,6 +75,8 @@ def test_breakers_are_set_tripped_listed_and_deleted(run, json_of):
     (("limits", "take", "nothing"), 66, "no such limit"),
     (("limits", "set", "a", "--rate", "3"), 64, "--per"),
     (("limits", "set", "a", "--slots", "3", "--burst", "3"), 64, "--slots"),
+    (("batch", "seal", "nothing"), 66, "no such batch"),
+    (("batch", "new", "--on-success", "reports"), 64, "a queue, a type and a payload"),
     (("breakers", "trip", "nothing"), 66, "no such breaker"),
     (("breakers", "set", "a", "--fails", "3"), 64, "--per"),
 ], ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)
@@ -116,6 +118,18 @@ def test_why_a_task_does_not_run_is_told(run, json_of):
     run("queues", "pause", "q")
     code, out, _ = run("task", "why", id)
     assert code == 0 and re.search(r"^reason +paused$", out, re.MULTILINE) and "QUEUE.RESUME" in out
+
+
+def test_batches_are_opened_filled_sealed_and_cancelled(run, json_of):
+    id = json_of("batch", "new", "--on-success", "reports", "monthly", "{}", "--on-complete", "reports", "note", "-")
+    member = json_of("add", "q", "t", "--batch", id)["id"]
+    assert json_of("batch", id)["state"] == "open" and run("batch", "seal", id) == (0, "OK\n", "")
+    shown = run("batch", id)[1]
+    assert re.search(r"^state +running$", shown, re.MULTILINE) and re.search(r"^total +1$", shown, re.MULTILINE)
+    assert run("batch", "cancel", id)[0] == 0
+    assert json_of("batch", id)["state"] == "cancelled" and json_of("task", member)["state"] == "CANCELLED"
+    assert [task["type"] for task in json_of("tasks", "reports")] == ["note"]
+    assert run("batch", "new")[0] == 0
 
 
 def test_events_are_shown_and_followed(broker, run):

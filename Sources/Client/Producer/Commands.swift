@@ -12,11 +12,12 @@ enum Commands {
 
     static func addMany(
         queue: String, type: String, payloads: ArraySlice<Bytes>, _ options: TaskOptions, after: After?,
-        nonce: String
+        batch: Batch?, nonce: String
     ) -> RESPCommand {
         var command = RESPCommand("TASK.MADD", .text(queue))
         command.append(options)
         if let after { command.append(after) }
+        if let batch { command.append("BATCH", .text(batch.id)) }
         command.append("REQ", .text(nonce))
         command.append("TASKS", .integer(Int64(payloads.count)))
         for payload in payloads { command.append(type, .bytes(payload)) }

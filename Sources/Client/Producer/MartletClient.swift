@@ -69,16 +69,17 @@ extension MartletClient {
     ///   - unique: at most one task of the queue holds this key at a time.
     ///   - conflict: what to do when another holds it. With `skip` the handle is that task's and `isNew` is `false`.
     ///   - after: the tasks it waits for.
+    ///   - batch: the undertaking it is part of.
     ///   - nonce: 1–64 bytes; a second call with the same one and the same arguments within 10 minutes submits nothing
     ///     and returns the same task. Without it a random one covers this call's own repeats.
     public func enqueue<Definition: TaskDefinition>(
         _ payload: Definition.Payload, as definition: Definition.Type, queue: String? = nil,
         options: TaskOptions = .init(), unique: UniqueKey? = nil, onConflict conflict: UniqueConflict = .skip,
-        after: After? = nil, nonce: String? = nil
+        after: After? = nil, batch: Batch? = nil, nonce: String? = nil
     ) async throws(MartletError) -> TaskHandle<Definition.Output> {
         let task = NewTask(
             queue: queue ?? Definition.queue, type: Definition.type, payload: try JSON.encode(payload),
-            options: options, unique: unique, conflict: conflict, after: after)
+            options: options, unique: unique, conflict: conflict, after: after, batch: batch)
         let added = try await add(task, nonce: nonce)
         var handle = handle(added.id, as: definition)
         handle.isNew = added.isNew
@@ -90,7 +91,7 @@ extension MartletClient {
     /// Up to 1,000 tasks or 4 MiB go into one TASK.MADD, which is one transaction; more of them are several.
     public func enqueue<Definition: TaskDefinition>(
         many payloads: [Definition.Payload], as definition: Definition.Type, queue: String? = nil,
-        options: TaskOptions = .init(), after: After? = nil
+        options: TaskOptions = .init(), after: After? = nil, batch: Batch? = nil
     ) async throws(MartletError) -> [TaskHandle<Definition.Output>] {
         let queue = queue ?? Definition.queue
         var encoded: [Bytes] = []
@@ -100,7 +101,7 @@ extension MartletClient {
             for part in Self.parts(of: encoded) {
                 let command = Commands.addMany(
                     queue: queue, type: Definition.type, payloads: part, options, after: after,
-                    nonce: Nonce.random())
+                    batch: batch, nonce: Nonce.random())
                 let ids = try await link.send(command).elements ?? []
                 guard ids.count == part.count else { throw .decoding("TASK.MADD gave \(ids.count) ids") }
                 for id in ids { handles.append(handle(try Self.id(id), as: definition)) }
@@ -113,11 +114,12 @@ extension MartletClient {
     /// Submits one task whose payload is any bytes.
     public func enqueue(
         bytes payload: Bytes, type: String, queue: String, options: TaskOptions = .init(), unique: UniqueKey? = nil,
-        onConflict conflict: UniqueConflict = .skip, after: After? = nil, nonce: String? = nil
+        onConflict conflict: UniqueConflict = .skip, after: After? = nil, batch: Batch? = nil,
+        nonce: String? = nil
     ) async throws(MartletError) -> TaskID {
         let task = NewTask(
             queue: queue, type: type, payload: payload, options: options, unique: unique, conflict: conflict,
-            after: after)
+            after: after, batch: batch)
         return try await add(task, nonce: nonce).id
     }
 

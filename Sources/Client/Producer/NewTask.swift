@@ -9,6 +9,7 @@ struct NewTask: Sendable {
     var unique: UniqueKey?
     var conflict = UniqueConflict.skip
     var after: After?
+    var batch: Batch?
 
     /// The arguments of TASK.ADD.
     var arguments: [RESPCommand.Argument] { Array(command.arguments.dropFirst()) }
@@ -19,6 +20,7 @@ struct NewTask: Sendable {
         command.append(options)
         if let unique { command.append(unique, conflict) }
         if let after { command.append(after) }
+        if let batch { command.append("BATCH", .text(batch.id)) }
         return command
     }
 }

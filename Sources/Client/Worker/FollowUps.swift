@@ -49,25 +49,26 @@ extension TaskContext {
     /// - Parameters:
     ///   - queue: instead of the definition's.
     ///   - after: further tasks to wait for.
+    ///   - batch: the undertaking it is part of.
     /// - Throws: `encoding` past 1,000 tasks or 16 MiB; `closed` when the handler has returned.
     public func then<Definition: TaskDefinition>(
         _ payload: Definition.Payload, as definition: Definition.Type, queue: String? = nil,
         options: TaskOptions = .init(), unique: UniqueKey? = nil, onConflict conflict: UniqueConflict = .skip,
-        after: After? = nil
+        after: After? = nil, batch: Batch? = nil
     ) throws(MartletError) {
         try then(
             bytes: try JSON.encode(payload), type: Definition.type, queue: queue ?? Definition.queue, options: options,
-            unique: unique, onConflict: conflict, after: after)
+            unique: unique, onConflict: conflict, after: after, batch: batch)
     }
 
     /// The same with a payload of any bytes.
     public func then(
         bytes payload: Bytes, type: String, queue: String, options: TaskOptions = .init(), unique: UniqueKey? = nil,
-        onConflict conflict: UniqueConflict = .skip, after: After? = nil
+        onConflict conflict: UniqueConflict = .skip, after: After? = nil, batch: Batch? = nil
     ) throws(MartletError) {
         let task = NewTask(
             queue: queue, type: type, payload: payload, options: TaskTracing.traced(options), unique: unique,
-            conflict: conflict, after: after)
+            conflict: conflict, after: after, batch: batch)
         try followUps.add(task)
     }
 }

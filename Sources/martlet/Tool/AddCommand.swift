@@ -17,6 +17,8 @@ struct AddCommand: BrokerCommand {
     var unique: String?
     @Option(help: "The id of a task that has to complete first; may be given several times.")
     var after: [String] = []
+    @Option(help: "The id of the batch it is part of.")
+    var batch: String?
     @Option(help: "When one of those ends badly: wait, cancel or run. (default: wait)")
     var onDead: OnDead?
     @OptionGroup var broker: BrokerOptions
@@ -34,6 +36,7 @@ struct AddCommand: BrokerCommand {
             for id in after { command.append(.text(id)) }
             if let onDead { command.append("ONDEAD", .text(onDead.rawValue.uppercased())) }
         }
+        if let batch { command.append("BATCH", .text(batch)) }
         command.append("REQ", .text(Door.nonce()))
         command.append(.text("FULL"))
         door.show(try await door.send(command)) { $0["id"]?.text ?? "" }

@@ -35,4 +35,14 @@ extension Snippets {
             print("the exchange is down; not tried")
         }
     }
+
+    static func together(_ client: MartletClient) async throws {
+        let album = try await client.newBatch(
+            onSuccess: [BatchFollower(.init(image: "album.zip", width: 0), as: Resize.self, queue: "albums")])
+        for image in ["a.png", "b.png"] {
+            _ = try await client.enqueue(.init(image: image, width: 80), as: Resize.self, batch: album)
+        }
+        try await album.seal()
+        print(try await album.details().completed)
+    }
 }
