@@ -8,8 +8,14 @@ extension MartletClient {
     /// may say this at its start.
     ///
     /// - Parameters:
+    ///   - name: the entry's, 1–256 bytes.
+    ///   - schedule: a crontab line in a time zone, or a span.
+    ///   - payload: what the handler of each task gets.
+    ///   - definition: what kind of task it is.
     ///   - queue: instead of the definition's.
     ///   - options: of each task; `due` may put it off, but is no point in time.
+    ///   - overlap: whether a task is added while that of the last run has not ended.
+    ///   - catchUp: which of the runs that a stopped broker missed are made up for.
     public func setCron<Definition: TaskDefinition>(
         _ name: String, schedule: CronSchedule, _ payload: Definition.Payload, as definition: Definition.Type,
         queue: String? = nil, options: TaskOptions = .init(), overlap: CronOverlap = .allow,

@@ -31,7 +31,10 @@ public struct BatchFollower: Sendable {
     public var type: String
     public var payload: Bytes
 
-    /// - Parameter queue: instead of the definition's.
+    /// - Parameters:
+    ///   - payload: what its handler gets.
+    ///   - definition: what kind of task it is.
+    ///   - queue: instead of the definition's.
     public init<Definition: TaskDefinition>(
         _ payload: Definition.Payload, as definition: Definition.Type, queue: String? = nil
     ) throws(MartletError) {

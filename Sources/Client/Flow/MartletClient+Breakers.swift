@@ -44,8 +44,11 @@ extension MartletClient {
     ///
     /// While it is half open only its probes are tried. A cancelled probe is told as nothing; the broker lets another
     /// one through after the cool-down.
-    /// - Parameter counts: which of the errors that the work throws are failures. A `CancellationError` never is, and
-    ///   what is none counts as a success: the other end answered.
+    /// - Parameters:
+    ///   - name: the breaker's.
+    ///   - counts: which of the errors that the work throws are failures. A `CancellationError` never is, and what is
+    ///     none counts as a success: the other end answered.
+    ///   - work: what is tried.
     /// - Throws: `breakerOpen` when nothing was tried; what the work throws; what any command throws.
     public func withBreaker<Value>(
         _ name: String, counts: (any Error) -> Bool = { _ in true }, _ work: () async throws -> Value

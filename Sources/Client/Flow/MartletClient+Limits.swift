@@ -36,6 +36,7 @@ extension MartletClient {
     /// Takes tokens of a limit with a rate, first come first served.
     ///
     /// - Parameters:
+    ///   - limit: its name.
     ///   - cost: how many; more than the limit's burst are refused.
     ///   - wait: how long to wait for them, at the broker; `nil`: for ever. At most 256 calls of one client wait at a
     ///     time.

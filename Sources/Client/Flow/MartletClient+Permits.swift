@@ -7,10 +7,12 @@ extension MartletClient {
     ///     let page = try await client.withPermit("crawler") { try await fetch(url) }
     ///
     /// - Parameters:
+    ///   - limit: its name.
     ///   - cost: how many slots.
     ///   - hold: how long the work may take. It is cancelled then, two seconds before the broker gives the slot to
     ///     others, and a process that dies does not hold a slot longer.
     ///   - wait: how long to wait for the slot; `nil`: for ever.
+    ///   - work: what is done meanwhile.
     /// - Throws: what the work throws; `limited` when there was no slot in time; `permitExpired` when the work took
     ///   longer than `hold` and threw; what `take` throws.
     public func withPermit<Value: Sendable>(

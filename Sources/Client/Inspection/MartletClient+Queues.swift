@@ -52,7 +52,9 @@ extension MartletClient {
 
     /// Takes no more tasks into a queue until `resumeQueue`; those it has are worked off, their retries too.
     ///
-    /// - Parameter wait: how long to wait until they have all ended; `nil`: for ever.
+    /// - Parameters:
+    ///   - name: the queue's.
+    ///   - wait: how long to wait until they have all ended; `nil`: for ever.
     /// - Returns: whether they have; without waiting, `false`.
     @discardableResult
     public func drainQueue(_ name: String, wait: Duration? = .zero) async throws(MartletError) -> Bool {

@@ -26,7 +26,11 @@ public final class HealthEndpoint: Service {
     private let logger: Logger
     private let bound = Mutex<Int?>(nil)
 
-    /// - Parameter port: 0 picks a free one, which `boundPort` tells.
+    /// - Parameters:
+    ///   - host: the address it listens on; all of them unless another is given.
+    ///   - port: 0 picks a free one, which `boundPort` tells.
+    ///   - worker: whose health it tells.
+    ///   - logger: for what goes wrong with its connections.
     public init(
         host: String = "0.0.0.0", port: Int, worker: Worker, logger: Logger = Logger(label: "martlet.health")
     ) {

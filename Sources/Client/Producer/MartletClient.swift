@@ -65,7 +65,10 @@ extension MartletClient {
     /// has a nonce of its own.
     ///
     /// - Parameters:
+    ///   - payload: what its handler gets.
+    ///   - definition: what kind of task it is.
     ///   - queue: instead of the definition's.
+    ///   - options: what is to hold for it; what is not set is as its queue says.
     ///   - unique: at most one task of the queue holds this key at a time.
     ///   - conflict: what to do when another holds it. With `skip` the handle is that task's and `isNew` is `false`.
     ///   - after: the tasks it waits for.

@@ -20,6 +20,7 @@ extension TaskOptions {
 
 extension UniqueKey {
     /// - Parameters:
+    ///   - key: 1–256 bytes.
     ///   - span: the longest the key is held.
     ///   - until: what frees it before.
     public init(_ key: String, for span: Duration? = nil, until: Until = .done) {

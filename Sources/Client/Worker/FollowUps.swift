@@ -47,7 +47,12 @@ extension TaskContext {
     ///
     /// When the broker refuses the task (its queue is full, say), the attempt fails with kind `follow_up_refused`.
     /// - Parameters:
+    ///   - payload: what its handler gets.
+    ///   - definition: what kind of task it is.
     ///   - queue: instead of the definition's.
+    ///   - options: what is to hold for it.
+    ///   - unique: at most one task of the queue holds this key at a time.
+    ///   - conflict: what to do when another holds it. `error` fails the attempt.
     ///   - after: further tasks to wait for.
     ///   - batch: the undertaking it is part of.
     /// - Throws: `encoding` past 1,000 tasks or 16 MiB; `closed` when the handler has returned.

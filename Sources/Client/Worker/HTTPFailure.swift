@@ -7,7 +7,10 @@ extension TaskFailure {
     /// `ServiceUnavailable`, tried again as the worker's `RetryTable` or the task's back-off says, or after exactly as
     /// long as the Retry-After header asks. Every other status is for good: `PermanentError`, a dead letter.
     ///
-    /// - Parameter retryAfter: the header's value, seconds or an HTTP date; what is neither is ignored.
+    /// - Parameters:
+    ///   - status: what the service answered.
+    ///   - retryAfter: the header's value, seconds or an HTTP date; what is neither is ignored.
+    ///   - message: instead of a sentence with the status.
     public static func http(
         status: Int, retryAfter: String? = nil, message: String? = nil
     ) -> TaskFailure {

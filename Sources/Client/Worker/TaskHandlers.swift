@@ -26,7 +26,10 @@ public struct TaskHandlers: Sendable {
     ///
     /// A payload that cannot be decoded fails the attempt with kind `invalid_payload`, an output that cannot be encoded
     /// with kind `invalid_result`. A later registration of the same type replaces the earlier.
-    /// - Parameter limits: instead of the worker's.
+    /// - Parameters:
+    ///   - definition: the kind of task.
+    ///   - limits: instead of the worker's.
+    ///   - body: does it; what it throws fails the attempt.
     public mutating func register<Definition: TaskDefinition>(
         _ definition: Definition.Type, limits: TimeLimits? = nil,
         _ body: @escaping @Sendable (Definition.Payload, TaskContext) async throws -> Definition.Output

@@ -30,7 +30,12 @@ public final class Worker: Service {
     private let configuration: MartletConfiguration
     private let pulse = Mutex(Pulse())
 
-    /// - Parameter queues: 1–1,000 names; a queue need not exist yet.
+    /// - Parameters:
+    ///   - configuration: where the broker is.
+    ///   - queues: 1–1,000 names; a queue need not exist yet.
+    ///   - handlers: what it can do.
+    ///   - options: how it takes and gives back tasks.
+    ///   - logger: for the worker; its handlers' loggers come from it.
     public init(
         _ configuration: MartletConfiguration = .init(), queues: [String], handlers: TaskHandlers,
         options: WorkerOptions = .init(), logger: Logger = Logger(label: "martlet.worker")
