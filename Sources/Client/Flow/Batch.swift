@@ -83,8 +83,8 @@ public struct BatchDetails: Sendable, Hashable {
 }
 
 extension MartletClient {
-    /// Opens a batch. Tasks are added to it with `enqueue(…, batch:)`, and by its tasks with `TaskContext.then`; it ends
-    /// when it is sealed and all of them have ended.
+    /// Opens a batch. Tasks come into it with `enqueue(…, batch:)`, and from its tasks with `TaskContext.then`; it
+    /// ends when it is sealed and all of them have ended.
     ///
     /// - Parameters:
     ///   - success: added when all have completed, be it after a retry.
