@@ -201,6 +201,8 @@ def test_top_without_a_terminal_is_one_look(run, json_of):
     json_of("inject", "load", "-n", 5)
     code, out, _ = run("top")
     assert code == 0 and "load" in out and "5 pending" in out and "\x1b" not in out
+    # The broker's own rates, since there is no look before.
+    assert float(re.search(r"^load( +\S+){4} +(\S+)", out, re.MULTILINE)[2]) > 0
     assert json_of("top")["queues"][0]["name"] == "load"
 
 

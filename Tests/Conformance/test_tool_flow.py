@@ -138,6 +138,7 @@ def test_events_are_shown_and_followed(broker, run):
     assert [line.split()[1] for line in lines] == ids and lines[0].endswith(" a t PENDING")
     shown = [json.loads(line) for line in run("events", "--json", "--queue", "a")[1].splitlines()]
     assert [event["id"] for event in shown] == [ids[0], ids[2]] and shown[0]["to"] == "PENDING"
+    assert shown[0]["from"] is None and shown[0]["seq"] < shown[1]["seq"] and type(shown[0]["at"]) is int
     assert [line.split()[1] for line in run("events", "--after", shown[0]["position"])[1].splitlines()] == ids[1:]
     assert [line.split()[1] for line in run("events", "-n", 1)[1].splitlines()] == ids[2:]
     follow = [BINARY, "events", "--follow", "--after", shown[1]["position"], "--port", str(broker.port)]

@@ -41,6 +41,15 @@ struct EventsCommand: BrokerCommand {
         }
     }
 
+    /// The stream has texts only: numbers as numbers, and no state as none.
+    private static func typed(_ field: (name: String, value: RESPValue)) -> RESPValue {
+        switch field.name {
+        case "seq", "at": field.value.text.flatMap(Int64.init).map(RESPValue.integer) ?? field.value
+        case "from" where field.value.text == "": .null
+        default: field.value
+        }
+    }
+
     private func past(_ door: Door) async throws(ToolError) -> [RESPValue] {
         guard let after else {
             let count = RESPCommand.Argument.integer(Int64(limit))
@@ -54,7 +63,7 @@ struct EventsCommand: BrokerCommand {
         guard let place = entry.elements?.first, let fields = entry.elements?.last?.pairs else { return }
         let text = { (name: String) in fields.first { $0.name == name }?.value.cell ?? "" }
         if let queue, queue != fields.first(where: { $0.name == "queue" })?.value.text { return }
-        let all = [RESPField(.simple("position"), place)] + fields.map { RESPField(.simple($0.name), $0.value) }
+        let all = [RESPField(.simple("position"), place)] + fields.map { RESPField(.simple($0.name), Self.typed($0)) }
         let at = TimeText.instant(Int64(text("at")) ?? 0)
         let move = (text("from").isEmpty ? "" : text("from") + " -> ") + text("to")
         writeLine(

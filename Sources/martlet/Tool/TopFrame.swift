@@ -7,7 +7,8 @@ struct TopFrame {
     private let information: Information
     private let queues: [RESPValue]
     private let workers: [RESPValue]
-    /// By queue: added and completed per second, attempts failed per second; since the look before.
+    /// By queue: added and completed per second, attempts failed per second; since the look before, or, at the first
+    /// look, over the broker's last minute.
     private var rates: [String: (added: Double, completed: Double, failed: Double)] = [:]
 
     static func look(_ door: Door, after before: TopFrame?) async throws(ToolError) -> TopFrame {
@@ -21,6 +22,12 @@ struct TopFrame {
 
     private init(place: String, information: Information, queues: [RESPValue], workers: [RESPValue]) {
         (self.place, self.information, self.queues, self.workers) = (place, information, queues, workers)
+        for queue in queues {
+            let told = ["in_rate", "out_rate", "fail_rate"].compactMap { name -> Double? in
+                if case .double(let rate)? = queue[name] { rate } else { nil }
+            }
+            if told.count == 3 { rates[queue["name"]?.text ?? ""] = (told[0], told[1], told[2]) }
+        }
     }
 
     private mutating func compare(with before: TopFrame) {
@@ -67,14 +74,16 @@ struct TopFrame {
                 + "\(field("clients", "connected_clients")) clients (\(field("clients", "blocked_clients")) blocked), "
                 + "memory \(memory), data \(data)",
             "\(field("tasks", "pending")) pending, \(field("tasks", "scheduled")) scheduled, "
-                + "\(field("tasks", "active")) active, \(field("tasks", "dlq")) dead, "
+                + "\(field("tasks", "active")) active, \(field("tasks", "blocked")) blocked, "
+                + "\(field("tasks", "dlq")) dead, "
                 + "\(field("tasks", "completed")) completed",
         ]
     }
 
     private func queueTable(_ queues: [RESPValue]) -> OutputTable {
         var table = OutputTable([
-            "QUEUE", "PENDING", "SCHEDULED", "ACTIVE", "DLQ", "IN/S", "OUT/S", "FAIL/S", "OLDEST", "WORKERS", "NOTE",
+            "QUEUE", "PENDING", "SCHEDULED", "ACTIVE", "DLQ", "IN/S", "OUT/S", "FAIL/S", "OLDEST", "WORKERS",
+            "NOTE",
         ])
         for queue in queues {
             let field = { (name: String) in queue[name]?.cell ?? "-" }
