@@ -137,6 +137,31 @@ struct FollowTests {
         await client.close()
     }
 
+    @Test func tasksOfAKeyRunOneAtATime() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        var options = TaskOptions()
+        options.setOrder("customer 7")
+        let tasks = try await client.enqueue(
+            many: (0..<40).map { .init(number: $0) }, as: Twice.self, options: options)
+        let last = try await tasks[39].details()
+        #expect(last.state == .blocked && last.order == "customer 7")
+        let runs = Runs()
+        let running = Seen<Int>()
+        let worker = Self.worker(broker.configuration, slots: 4) { payload, context in
+            running.add(1)
+            defer { running.add(-1) }
+            runs.add(payload.number, attempt: context.attempt)
+            if payload.number == 5, context.attempt == 1 { throw TaskFailure("again", retryAfter: .milliseconds(1)) }
+            for _ in 0..<100 { await Task.yield() }
+            return .init(number: payload.number)
+        }
+        try await Self.with(worker) { _ = try await tasks[39].result() }
+        #expect(runs.all.map(\.number) == Array(0..<6) + Array(5..<40))
+        #expect(running.all == (0..<82).map { $0 % 2 == 0 ? 1 : -1 })
+        await client.close()
+    }
+
     @Test(arguments: [3, 4] as [UInt64])
     func whatFollowsIsAddedOnceHoweverOftenConnectionsAreCut(seed: UInt64) async throws {
         let broker = try BrokerProcess()

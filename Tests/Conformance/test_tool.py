@@ -40,6 +40,13 @@ def test_add_reads_payloads_and_keeps_unique_keys(run, json_of, tmp_path):
     assert json_of("task", piped["id"], "--payload")["payload"] == "typed"
 
 
+def test_add_puts_tasks_of_a_key_in_a_line(run, json_of):
+    first, second = (json_of("add", "q", "t", "--order", "customer 7") for _ in range(2))
+    assert (first["state"], second["state"]) == ("PENDING", "BLOCKED")
+    assert re.search(r"^reason +order$", run("task", "why", second["id"])[1], re.MULTILINE)
+    assert json_of("task", second["id"])["order"] == "customer 7"
+
+
 def test_add_names_what_a_task_waits_for(run, json_of):
     first = run("add", "q", "t")[1].strip()
     assert json_of("add", "q", "t", "--after", first)["state"] == "BLOCKED"

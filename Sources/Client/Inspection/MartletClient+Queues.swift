@@ -118,6 +118,10 @@ public struct QueueOption: Sendable, Hashable {
     public static func maxLength(_ count: Int) -> Self { Self("MAXLEN", "\(count)") }
     /// Most tasks that run at a time, over all workers.
     public static func concurrency(_ count: Int) -> Self { Self("CONCURRENCY", "\(count)") }
+    /// Its hand-outs use up tokens or slots of this limit.
+    public static func limit(_ name: String) -> Self { Self("LIMIT", name) }
+    /// Its failures count for this breaker, which holds its hand-outs while it is open.
+    public static func breaker(_ name: String) -> Self { Self("BREAKER", name) }
     /// Each time a task has waited so long it counts as one more urgent.
     public static func aging(_ length: Milliseconds) -> Self { Self("AGING", "\(length)") }
     /// The share of hand-outs that retries get while there are fresh tasks too, in per cent.

@@ -110,6 +110,7 @@ extension TaskDetails {
         isBeingCancelled = fields.optional("cancel")?.boolean ?? false
         unique = fields.optional("unique")?.text
         group = fields.optional("group")?.text
+        order = fields.optional("order")?.text
         tags = (fields.optional("tags")?.elements ?? []).compactMap(\.text)
         meta = fields.texts("meta")
         keepUntil = fields.optional("keep_until")?.integer

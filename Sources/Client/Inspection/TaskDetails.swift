@@ -30,6 +30,8 @@ public struct TaskDetails: Sendable {
     public var unique: String?
     /// Whose it is.
     public var group: String?
+    /// In which line it is: one at a time.
+    public var order: String?
     public var tags: [String]
     public var meta: [String: String]
     /// When the record will be removed.

@@ -8,6 +8,9 @@ extension TaskOptions {
     /// Says whose the task is.
     public mutating func setGroup(_ group: String) { self.group = Bytes(group.utf8) }
 
+    /// Puts it in a line: of the tasks of its queue with this key one runs at a time, in the order of their adds.
+    public mutating func setOrder(_ key: String) { self.order = Bytes(key.utf8) }
+
     /// Adds fields that travel with the task, in the order of their names. One that is there already is replaced.
     public mutating func addMeta(_ fields: [String: String]) {
         for (name, value) in fields.sorted(by: { $0.key < $1.key }) {

@@ -41,6 +41,8 @@ struct TaskOptionArguments: ParsableArguments {
     var keep: SpanArgument?
     @Option(help: "Whose it is.")
     var group: String?
+    @Option(help: "A key; of the queue's tasks with it one runs at a time, in the order of their adds.")
+    var order: String?
     @Option(help: "A tag; may be given several times.")
     var tag: [String] = []
 
@@ -52,6 +54,7 @@ struct TaskOptionArguments: ParsableArguments {
             if let span { command.append(name, .integer(span.milliseconds)) }
         }
         if let group { command.append("GROUP", .text(group)) }
+        if let order { command.append("ORDER", .text(order)) }
         guard !tag.isEmpty else { return }
         command.append("TAGS", .integer(Int64(tag.count)))
         for tag in tag { command.append(.text(tag)) }
