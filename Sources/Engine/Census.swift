@@ -197,7 +197,7 @@ struct Census {
             // Held against the keys, not against the tasks: see `uniqueDisagreements`.
             case .unique: break
             // Held against the queues' own state, not against the tasks.
-            case .resume, .surplus, .dependents, .batch, .members: break
+            case .resume, .surplus, .dependents, .batch, .members, .text: break
             }
         }
         return findings

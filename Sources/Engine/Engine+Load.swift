@@ -13,6 +13,7 @@ extension Engine {
                     .version, "the data has format \(stored.version); this version reads \(BrokerRecord.format)")
             }
             broker = stored.broker
+            isBrokerStored = true
         }
         try loadQueues(transaction)
         try loadTypes(transaction)

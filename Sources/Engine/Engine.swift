@@ -8,6 +8,8 @@ public import MartletStorage
 /// up (`UndoLog`).
 public struct Engine {
     var broker: BrokerRecord
+    /// The broker's record, with the secret that keys are hashed by, lies on the disk.
+    var isBrokerStored = false
     /// By queue number − 1.
     var queues: [QueueState] = []
     var queueNumbers: [Bytes: UInt32] = [:]
@@ -102,6 +104,9 @@ public struct Engine {
         case .breakerInfo, .breakerList: try lookAtWorkers(operation, now, transaction)
         case .batchNew(let request): try newBatch(request, now, transaction)
         case .batch(let request): try apply(request, now, transaction)
+        case .setText(let request): try setText(request, now, transaction)
+        case .deleteTexts(let keys): try deleteTexts(keys, now, transaction)
+        case .expireText(let request): try expireText(request, now, transaction)
         case .list, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .cronGet, .cronList, .cronTimes,
             .limitInfo, .limitList, .batchInfo:
             try answer(operation, now: now, in: transaction)

@@ -104,6 +104,8 @@ struct TimerKey {
         case batch = 8
         /// More tasks of a batch are to be cancelled with it; the hash is the one that was cancelled last.
         case members = 9
+        /// A plain key goes; the sequence is its hash.
+        case text = 10
 
         var hasHash: Bool { self == .unique || self == .dependents || self == .members }
     }

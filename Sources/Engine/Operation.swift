@@ -58,6 +58,9 @@ public enum Operation: Sendable {
     case batchNew(BatchNewRequest)
     case batch(BatchRequest)
     case batchInfo(Bytes)
+    case setText(SetTextRequest)
+    case deleteTexts([Bytes])
+    case expireText(ExpireRequest)
 }
 
 /// Makes a blind retry of a changing command safe.

@@ -53,6 +53,7 @@ enum Tables {
 
     /// What happened to tasks, a record a group. Key: time and number of its first move.
     static let moves = Table(index: 22, name: "moves")
+
     /// Tasks with an ORDER key whose lives are not over. Key: queue, hash of the key, sequence.
     static let orders = Table(index: 23, name: "orders")
 
@@ -63,10 +64,12 @@ enum Tables {
     /// What is added when a batch ends. Key: its sequence.
     static let followers = Table(index: 26, name: "followers")
 
+    /// What plain keys hold. Key: hash of the key.
+    static let texts = Table(index: 27, name: "texts")
+
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
         workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents, breakers, moves,
-        orders,
-        batches, members, followers,
+        orders, batches, members, followers, texts,
     ]
 }

@@ -96,7 +96,7 @@ extension Engine {
         }
         if !nonces.open.isEmpty { try storeRequests(now, transaction) }
         try sealMoves(now, transaction)
-        if broker != undoLog.broker {
+        if broker != undoLog.broker || !isBrokerStored {
             let broker = broker
             try transaction.put(Tables.queues, queueKey(0), version: BrokerRecord.format) { broker.write(to: &$0) }
         }
@@ -105,6 +105,7 @@ extension Engine {
     /// The group is durable.
     mutating func commitGroup(now: Timestamp) {
         countActivity(now)
+        isBrokerStored = true
         for (number, _) in undoLog.queues { queues[Int(number) - 1].isChanged = false }
         for (number, _) in undoLog.limits { _ = limits.change(number) { $0.isChanged = false } }
         for (number, _) in undoLog.breakers { breakers[number]?.isChanged = false }

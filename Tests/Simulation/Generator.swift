@@ -48,6 +48,7 @@ struct Generator {
 
     private mutating func fresh(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
         if hasCrons, random.chance(10) { return cron(now) }
+        if random.chance(6) { return text(now) }
         if random.chance(14) { return manage(model, now) }
         if random.chance(8) { return limit(model) }
         if random.chance(4) { return breaker() }

@@ -10,6 +10,7 @@ extension Model {
         settledTo = now
         settleLimits(now)
         defer { settleBatches(now) }
+        texts = texts.filter { $0.value.until.map { $0 > now } ?? true }
         holds = holds.filter { $0.value.until.map { $0 > now } ?? true }
         // And breakers count failures in their order.
         if keepsFew || hasParked || !breakers.isEmpty || !batches.isEmpty { return settleInOrder(now) }

@@ -49,6 +49,8 @@ struct Model {
     var homes: [TaskID: Bytes] = [:]
     /// Tasks of queues that were deleted: what happened to them last may not have been seen before.
     var goneWithQueue: Set<TaskID> = []
+    /// Plain keys.
+    var texts: [Bytes: ModelText] = [:]
     var newestID: TaskID?
     /// The ids of tasks that the engine added without telling.
     var offered: [TaskID] = []
@@ -132,6 +134,7 @@ extension Model {
         case .limitInfo(let name): return limitView(name, now)
         case .limitList: return limitViews(now)
         case .batchNew, .batch, .batchInfo: return batch(operation, now, answer)
+        case .setText, .deleteTexts, .expireText: return applyToText(operation, now)
         }
     }
 
@@ -162,6 +165,8 @@ extension Model {
         let crons = crons.values.compactMap(\.view.nextRun)
         let limits = limits.values.compactMap(\.nextInstant)
         let batches = batches.values.compactMap { $0.over.map { $0 + Limits.batchKeep } }
-        return (tasks + calls + crons + batches + holds.values.compactMap(\.until) + ends + limits).min()
+        let texts = texts.values.compactMap(\.until)
+        let held = holds.values.compactMap(\.until)
+        return (texts + tasks + calls + crons + batches + held + ends + limits).min()
     }
 }

@@ -51,6 +51,7 @@ extension Simulation {
             if let first = findings.first { self.found("tables disagree: \(first)") }
             self.compareTimer(try engine.nextInstant(in: transaction))
             try self.compareMoves(engine, transaction)
+            try self.compareTexts(engine, transaction)
         }
     }
 
@@ -84,6 +85,22 @@ extension Simulation {
         } catch {
             found("reading failed: \(error)")
         }
+    }
+
+    /// Plain keys hold what they should, and those whose end has come are gone from the disk.
+    private func compareTexts(
+        _ engine: borrowing Engine, _ transaction: borrowing Transaction<Reading>
+    ) throws(StorageError) {
+        for key in Generator.textKeys {
+            let text = try engine.text(key, now: now, in: transaction)
+            let observed = text.map { ModelText(value: $0.value, until: $0.until) }
+            if observed != model.texts[key] {
+                found(
+                    "key \(readable(key)): expected \(readable(model.texts[key] as Any)), got \(readable(text as Any))")
+            }
+        }
+        let count = try engine.textCount(in: transaction)
+        if count != model.texts.count { found("\(count) keys are stored, not \(model.texts.count)") }
     }
 
     /// Workers finish everything: nothing may be left waiting or leased.

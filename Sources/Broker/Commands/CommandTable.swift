@@ -28,6 +28,7 @@ struct CommandTable: Sendable {
             commandCommands,
             inspectionCommands,
             streamCommands,
+            textCommands,
         ].flatMap { $0 })
 
     init(_ commands: [Command]) {

@@ -1,6 +1,6 @@
 import MartletProtocol
 
-/// Redis' reading commands, for the reserved keys. Every other key is as in an empty Redis.
+/// Redis' reading commands, for the reserved keys; plain keys hold text.
 let inspectionCommands: [Command] =
     [
         Command(
@@ -40,11 +40,6 @@ let inspectionCommands: [Command] =
             group: "inspection", reply: "an integer",
             run: .inspect { (cursor) throws(CommandError) in .listLength(try cursor.bytes("key")) }),
         Command(
-            "GET", .exactly(2), [.readonly, .fast], usage: "key",
-            summary: "Shows how many tasks are in a state: @metrics:tasks:state:<state>.", group: "inspection",
-            reply: "text, null if there is none",
-            run: .inspect { (cursor) throws(CommandError) in .string(try cursor.bytes("key")) }),
-        Command(
             "SMEMBERS", .exactly(2), [.readonly], usage: "key", summary: "Shows the names of all queues: @queues.",
             group: "inspection", reply: "a set",
             run: .inspect { (cursor) throws(CommandError) in .members(try cursor.bytes("key")) }),
@@ -56,10 +51,6 @@ let inspectionCommands: [Command] =
             "TYPE", .exactly(2), [.readonly, .fast], usage: "key", summary: "Tells what kind of key it is.",
             group: "inspection", reply: "a word",
             run: .inspect { (cursor) throws(CommandError) in .type(try cursor.bytes("key")) }),
-        Command(
-            "TTL", .exactly(2), [.readonly, .fast], usage: "key", summary: "Tells how long a key lives.",
-            group: "inspection", reply: "seconds for the record of an ended task; -1: for ever; -2: there is none",
-            run: .inspect { (cursor) throws(CommandError) in .timeToLive(try cursor.bytes("key")) }),
         Command(
             "EXISTS", .atLeast(2), [.readonly, .fast], usage: "key [key ...]", summary: "Counts the keys there are.",
             group: "inspection", reply: "an integer",
@@ -87,7 +78,7 @@ let inspectionCommands: [Command] =
         Command(
             "DBSIZE", .exactly(1), [.readonly, .fast], summary: "Counts the keys that are not reserved.",
             group: "inspection", reply: "an integer",
-            run: .local { (_, connection, _) throws(CommandError) in connection.output.integer(0) }),
+            run: .inspect { (_) throws(CommandError) in .textCount }),
     ] + reservedWrites
 
 @Sendable private func parseRange(_ cursor: inout ArgumentCursor) throws(CommandError) -> Inspection {
@@ -126,9 +117,9 @@ let inspectionCommands: [Command] =
     return .memory(key)
 }
 
-/// Redis' writing commands that somebody may try on a reserved key. There are no other keys yet.
+/// Redis' writing commands that somebody may try on a reserved key. Plain keys hold text alone.
 private let reservedWrites = [
-    "SET", "DEL", "UNLINK", "EXPIRE", "PERSIST", "HSET", "HDEL", "ZADD", "ZREM", "LPUSH", "RPUSH", "LPOP", "RPOP",
+    "HSET", "HDEL", "ZADD", "ZREM", "LPUSH", "RPUSH", "LPOP", "RPOP",
     "SADD", "SREM", "RENAME", "XADD", "XDEL", "XTRIM",
 ].map { name in
     Command(
@@ -136,6 +127,6 @@ private let reservedWrites = [
         group: "inspection", reply: "an error",
         run: .local { (cursor, _, _) throws(CommandError) in
             guard try cursor.bytes("key").first == UInt8(ascii: "@") else { throw .unknownCommand(cursor.request) }
-            throw CommandError(.readOnly, "keys that begin with @ show the tasks; change them with TASK commands")
+            throw .reservedKey
         })
 }

@@ -12,8 +12,9 @@ extension Broker {
         switch inspection {
         case .info(let sections): output.verbatim(try information(sections, engine, now, transaction))
         case .type(let key):
-            output.simple(try look.exists(key, engine, transaction) ? ReservedKey(key)?.type ?? "none" : "none")
-        case .timeToLive(let key): output.integer(try look.timeToLive(key, engine, transaction))
+            output.simple(try look.exists(key, engine, transaction) ? ReservedKey(key)?.type ?? "string" : "none")
+        case .timeToLive(let key, let unit): output.integer(try look.timeToLive(key, unit, engine, transaction))
+        case .textCount: output.integer(Int64(try engine.textCount(in: transaction)))
         case .memory(let key): try look.memory(key, engine, transaction).map { output.integer($0) } ?? output.null()
         case .stream(let look): try self.look(look, &output, engine, now, transaction)
         case .broker: brokerInfo(&output, engine, now)
@@ -39,12 +40,16 @@ extension Broker {
             output.entries(try look.range(key, "list", from, to, engine, transaction), withScores: false)
         case .listLength(let key): output.integer(try look.count(key, "list", engine, transaction))
         case .members(let key):
-            let names = try look.queueNames(key, engine)
+            let names = try look.queueNames(key, engine, transaction)
             output.set(names.count)
             for name in names { output.bulk(name) }
-        case .memberCount(let key): output.integer(Int64(try look.queueNames(key, engine).count))
+        case .memberCount(let key): output.integer(Int64(try look.queueNames(key, engine, transaction).count))
         case .string(let key):
-            try look.stateCount(key, engine).map { output.bulk(integer: $0) } ?? output.null()
+            if ReservedKey(key) == nil {
+                try engine.text(key, now: now, in: transaction).map { output.bulk($0.value) } ?? output.null()
+            } else {
+                try look.stateCount(key, engine).map { output.bulk(integer: $0) } ?? output.null()
+            }
         case .keys(let pattern):
             let keys = look.namedKeys(engine).filter { pattern.isReserved && pattern.matches($0) }
             output.array(keys.count)

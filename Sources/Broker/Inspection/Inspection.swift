@@ -4,7 +4,8 @@ import MartletProtocol
 enum Inspection {
     case info([String])
     case type(Bytes)
-    case timeToLive(Bytes)
+    /// In so many milliseconds.
+    case timeToLive(Bytes, unit: Milliseconds)
     case exists([Bytes])
     case hash(Bytes)
     case hashField(Bytes, field: Bytes)
@@ -18,6 +19,7 @@ enum Inspection {
     case memberCount(Bytes)
     case string(Bytes)
     case memory(Bytes)
+    case textCount
     case stream(StreamLook)
     case broker
     case keys(Glob)

@@ -17,12 +17,16 @@ extension Look {
         return views
     }
 
-    /// Seconds until the key goes by itself: -1: it does not; -2: there is none. Records of ended tasks go.
+    /// How many `unit`s of milliseconds until the key goes by itself: -1: it does not; -2: there is none. Records of
+    /// ended tasks go.
     func timeToLive<A>(
-        _ key: Bytes, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
+        _ key: Bytes, _ unit: Milliseconds, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
     ) throws -> Int64 {
         if case .task(let id) = ReservedKey(key), let task = try task(id, false, engine, transaction) {
-            return task.keepUntil.map { max(0, ($0 - now + 999) / 1_000) } ?? -1
+            return task.keepUntil.map { max(0, ($0 - now + unit - 1) / unit) } ?? -1
+        }
+        if ReservedKey(key) == nil, let text = try engine.text(key, now: now, in: transaction) {
+            return text.until.map { ($0 - now + unit / 2) / unit } ?? -1
         }
         return try exists(key, engine, transaction) ? -1 : -2
     }

@@ -11,7 +11,8 @@ struct Look {
 
     func exists<A>(_ key: Bytes, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>) throws -> Bool {
         switch ReservedKey(key) {
-        case nil, .unknown: false
+        case nil: try engine.text(key, now: now, in: transaction) != nil
+        case .unknown: false
         case .task(let id): try task(id, false, engine, transaction) != nil
         case .view(let queue, _): try self.queue(queue, engine, transaction) != nil
         case .stateCount, .queues, .events: true
@@ -19,11 +20,20 @@ struct Look {
         }
     }
 
+    /// What a command for another kind of key finds under a plain one.
+    private func nothing<A>(
+        _ key: Bytes, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
+    ) throws -> [(StaticString, Bytes)] {
+        guard try !exists(key, engine, transaction) else { throw Self.wrongType }
+        return []
+    }
+
     func fields<A>(
         _ key: Bytes, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
     ) throws -> [(StaticString, Bytes)] {
         switch ReservedKey(key) {
-        case nil, .unknown: []
+        case nil: try nothing(key, engine, transaction)
+        case .unknown: []
         case .worker(let name): try worker(name, engine, transaction).map { $0.textFields } ?? []
         case .task(let id): try task(id, false, engine, transaction).map { $0.textFields } ?? []
         case .view, .stateCount, .queues, .events: throw Self.wrongType
@@ -67,7 +77,9 @@ struct Look {
     func count<A>(
         _ key: Bytes, _ type: String, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
     ) throws -> Int64 {
-        guard let reserved = ReservedKey(key), reserved.type != "none" else { return 0 }
+        guard let reserved = ReservedKey(key), reserved.type != "none" else {
+            return Int64(try nothing(key, engine, transaction).count)
+        }
         guard reserved.type == type, case .view(let name, let view) = reserved else { throw Self.wrongType }
         guard let queue = try queue(name, engine, transaction) else { return 0 }
         switch view {
@@ -101,8 +113,12 @@ struct Look {
         return engine.count(of: state)
     }
 
-    func queueNames(_ key: Bytes, _ engine: borrowing Engine) throws(CommandError) -> [Bytes] {
-        guard let reserved = ReservedKey(key), reserved.type != "none" else { return [] }
+    func queueNames<A>(
+        _ key: Bytes, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
+    ) throws -> [Bytes] {
+        guard let reserved = ReservedKey(key), reserved.type != "none" else {
+            return try nothing(key, engine, transaction).map { $0.1 }
+        }
         guard case .queues = reserved else { throw Self.wrongType }
         return engine.queueNames
     }

@@ -66,6 +66,7 @@ extension Audit {
         case .surplus: queues[timer.queue] != nil
         case .dependents: true
         case .batch, .members: try isNeeded(batch: timer, transaction)
+        case .text: try isNeeded(text: timer, transaction)
         case .due, .timeToLive, .retention: nil
         }
     }
@@ -77,13 +78,22 @@ extension Audit {
         switch timer.kind {
         case .timeToLive: return known.ended == nil && known.expiresAt == timer.at
         case .retention: return known.ended?.keepUntil == timer.at
-        case .unique, .resume, .surplus, .dependents, .batch, .members: return true
+        case .unique, .resume, .surplus, .dependents, .batch, .members, .text: return true
         case .due:
             guard known.isWaiting, known.state.runAt == timer.at else { return false }
             let key = known.waitingKey(timer.sequence).bytes
             // Without its entry the task is nowhere, which is another finding.
             guard let entry = try transaction.first(Tables.waiting, from: key, prefix: key) else { return true }
             return entry.flags & WaitingKey.Flag.timer != 0
+        }
+    }
+
+    private func isNeeded<A>(
+        text timer: TimerKey, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Bool {
+        try whole(of: true) { () throws(StorageError) in
+            let bucket = try transaction.read(Tables.texts, taskKey(timer.sequence)) { TextBucket(from: &$0) }
+            return bucket?.texts.contains { $0.until == timer.at } ?? false
         }
     }
 

@@ -49,6 +49,7 @@ struct Audit {
         try walkLogs(transaction)
         try walkRequests(transaction)
         try walkMoves(transaction)
+        try walkTexts(transaction)
         try walkKinds(transaction)
         try checkPauses(transaction)
         compareNames()

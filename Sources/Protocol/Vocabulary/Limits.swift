@@ -108,6 +108,8 @@ public enum Limits {
     public static let batchFollowers = 10
     /// How long a batch is remembered after it was over, in milliseconds: 7 days.
     public static let batchKeep: Milliseconds = 604_800_000
+    /// Bytes of a plain key (SET).
+    public static let key = 0...65_536
     /// How long a REQ nonce is remembered, in milliseconds.
     public static let nonceAge: Milliseconds = 600_000
     /// How many REQ nonces are remembered, the newest.

@@ -1,0 +1,26 @@
+internal import MartletEngine
+internal import MartletProtocol
+
+/// What is done with plain keys.
+extension Generator {
+    static let textKeys = [Bytes("a".utf8), Bytes("task:1".utf8), Bytes(repeating: 6, count: 300)]
+
+    mutating func text(_ now: Timestamp) -> MartletEngine.Operation {
+        let key = random.pick(Self.textKeys)
+        let lives: [TextLife] = [
+            .forEver, .asBefore, .span(1), .span(40), .span(5_000), .until(now - 1), .until(now + 9),
+        ]
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<55:
+            var set = SetTextRequest(key: key, value: bytes(), life: random.pick(lives))
+            set.condition = random.pick([.always, .always, .ifAbsent, .ifPresent])
+            set.givesOld = random.chance(40)
+            return .setText(set)
+        case 55..<70: return .deleteTexts([key, random.pick(Self.textKeys)])
+        default:
+            let life = random.pick(lives.filter { $0 != .asBefore } + [.span(-5)])
+            let condition: ExpireRequest.Condition = random.pick([.always, .ifNone, .ifSome, .ifLater, .ifEarlier])
+            return .expireText(ExpireRequest(key: key, life: life, condition: condition))
+        }
+    }
+}
