@@ -138,8 +138,7 @@ extension Engine {
         for (number, before) in undoLog.limits.reversed() { limits[number] = before }
         for (number, before) in undoLog.breakers.reversed() { breakers[number] = before }
         finishedOperations.removeAll()
-        events.told.removeLast(events.told.count - undoLog.told)
-        events.noted.removeAll()
+        events.dropGroup(undoLog.told)
         if let before = undoLog.broker { broker = before }
         if let before = undoLog.timerBound { timerBound = before }
         if let before = undoLog.random { random = before }

@@ -1,7 +1,9 @@
 """What happens to tasks, told: channels, and the stream @events."""
 
 import json
+import socket
 import subprocess
+import threading
 import time
 
 import redis
@@ -131,6 +133,81 @@ def test_a_subscriber_that_does_not_read_is_dropped_and_holds_nobody_up(make_bro
         eventually(lambda: writer("PUBLISH", "c", body) == 0)
         assert longest < 1
     assert "does not read" in broker.log_text()
+
+
+def unread(port, *channels):
+    """A subscriber that never reads, with little room in its socket."""
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.connect(("127.0.0.1", port))
+    slow.sendall(b"PSUBSCRIBE " + b" ".join(channels) + b"\r\n")
+    return slow
+
+
+def latencies(writer, queue, count):
+    """Seconds of each command of so many life cycles."""
+    found = []
+    for _ in range(count):
+        start = time.monotonic()
+        writer("TASK.ADD", queue, "t", "p", "KEEP", 0)
+        added = time.monotonic()
+        got = tasks(writer("TASK.RESERVE", 1, queue))[0]
+        reserved = time.monotonic()
+        writer("TASK.ACK", got["id"], got["token"])
+        found += [added - start, reserved - added, time.monotonic() - reserved]
+    return found
+
+
+def test_subscribers_that_never_read_do_not_slow_the_others(make_broker):
+    broker = make_broker("--output-limit-mb", 8)
+    slow = [unread(broker.port, b"task:*", b"queue-up*") for _ in range(8)]
+    reader = client(broker).pubsub()
+    reader.psubscribe("task:mine:COMPLETED")
+    assert reader.get_message(timeout=5)["type"] == "psubscribe"
+    with broker.connect() as writer, broker.connect() as flood:
+        eventually(lambda: writer("PUBSUB", "NUMPAT") == 3)
+        over = threading.Event()
+
+        def pour():
+            while not over.is_set():
+                flood("TASK.MADD", "flood", "KEEP", 0, "TASKS", 50, *["t", "p"] * 50)
+
+        pouring = threading.Thread(target=pour)
+        pouring.start()
+        try:
+            spans = latencies(writer, "mine", 700)
+            eventually(lambda: broker.log_text().count("does not read") == 8, within=60)
+        finally:
+            over.set()
+            pouring.join()
+        spans.sort()
+        assert spans[int(len(spans) * 0.99)] <= 0.05, spans[-30:]
+        # Who reads hears everything, in order.
+        numbers = [json.loads(m["data"])["seq"] for m in messages(reader, 700)]
+        assert numbers == sorted(set(numbers))
+        assert writer("PUBSUB", "NUMPAT") == 1
+    for connection in slow:
+        connection.close()
+
+
+def test_breakers_are_told_too(broker):
+    with broker.connect() as writer:
+        writer("BREAKER.SET", "mail", "FAILS", 1, "PER", 1000, "COOL", 20, "PROBES", 1)
+        subscription = client(broker).pubsub()
+        subscription.psubscribe("breaker:*")
+        assert subscription.get_message(timeout=5)["type"] == "psubscribe"
+        writer("BREAKER.REPORT", "mail", "FAIL")
+        eventually(lambda: as_map(writer("BREAKER.ALLOW", "mail"))["allowed"])
+        writer("BREAKER.REPORT", "mail", "OK")
+        told = messages(subscription, 3)
+        assert [m["channel"] for m in told] == [b"breaker:mail:open", b"breaker:mail:half_open", b"breaker:mail:closed"]
+        events = [json.loads(m["data"]) for m in told]
+        assert [(e["id"], e["queue"], e["type"]) for e in events] == [("mail", "", "@breaker")] * 3
+        assert [(e["from"], e["to"]) for e in events] == [
+            ("closed", "open"), ("open", "half_open"), ("half_open", "closed")]
+        entries = entries_of(client(broker).xread({"@events": "0"}))
+        assert [fields(e)["to"] for e in entries] == ["open", "half_open", "closed"]
+        assert list(fields(entries[0])) == ["seq", "at", "id", "queue", "type", "from", "to"]
 
 
 def entries_of(reply):

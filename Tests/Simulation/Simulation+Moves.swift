@@ -9,8 +9,8 @@ extension Simulation {
         _ engine: borrowing Engine, _ transaction: borrowing Transaction<Reading>
     ) throws(StorageError) {
         guard finding == nil else { return }
-        let moves = try engine.moves(from: .first, to: .last, count: .max, in: transaction)
-        let backwards = try engine.movesBackwards(from: .first, to: .last, count: .max, in: transaction)
+        let moves = try engine.events(from: .first, to: .last, count: .max, in: transaction)
+        let backwards = try engine.eventsBackwards(from: .first, to: .last, count: .max, in: transaction)
         let numbers = moves.map(\.place.number)
         let newest = engine.newestMove(now: now).number
         if moves != backwards.reversed() { return found("the stream reads otherwise backwards") }
@@ -20,7 +20,9 @@ extension Simulation {
         if newest > UInt64(moves.count), moves.count < keptMoves { return found("the stream was trimmed too early") }
         if moves.count > keptMoves + 1_000 { return found("the stream is not trimmed") }
         var told: [TaskID: [TaskState]] = [:]
-        for move in moves where move.to == .active || move.to.isEnded { told[move.id, default: []].append(move.to) }
+        for case .task(let move) in moves where move.to == .active || move.to.isEnded {
+            told[move.id, default: []].append(move.to)
+        }
         let isWhole = newest == UInt64(moves.count)
         for (id, states) in isWhole ? model.moves : told {
             let (expected, observed) = (model.moves[id] ?? [], told[id] ?? [])

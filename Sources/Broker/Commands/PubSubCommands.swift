@@ -4,7 +4,7 @@ import MartletProtocol
 let pubSubCommands = [
     Command(
         "SUBSCRIBE", .atLeast(2), [.whileSubscribed], usage: "channel [channel ...]",
-        summary: "Listens to channels; task:<queue>:<STATE> and queue-updates tell what happens to tasks.",
+        summary: "Listens to channels: task:<queue>:<STATE>, queue-updates, breaker:<name>:<state>, and any other.",
         group: "pubsub", reply: "for each channel: subscribe, the channel, how many there are now",
         run: .local { (cursor, connection, broker) throws(CommandError) in
             try subscribe(&cursor, connection, broker, isPattern: false)

@@ -6,7 +6,8 @@ let streamCommands = [
     Command(
         "XREAD", .atLeast(4), [.readonly, .blocking],
         usage: "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
-        summary: "Reads what happened after an id: @events; $ is the newest.", group: "stream",
+        summary: "Reads @events after an id, $ is the newest; a breaker's entry has its name as id and no queue.",
+        group: "stream",
         reply: "the entries by stream, null if there are none", run: .inspect(parseRead)),
     Command(
         "XRANGE", 4...6, [.readonly], usage: "key start end [COUNT count]",

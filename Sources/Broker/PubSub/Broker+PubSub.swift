@@ -8,18 +8,18 @@ extension Broker {
     func tellMoves() {
         hasNewMoves = !followers.isEmpty
         guard hub.hearsTasks else { return }
-        let moves = store.withEngine { $0.takeMoves() }
+        let told = store.withEngine { $0.takeMoves() }
         var depths: [Bytes: QueueDepths] = [:]
-        let hasUpdates = hub.audience(of: TaskMessages.updates) > 0
-        for move in moves {
-            let channel = TaskMessages.channel(move)
+        let hasUpdates = hub.audience(of: EventMessages.updates) > 0
+        for event in told {
+            let channel = EventMessages.channel(event)
             if hub.audience(of: channel) > 0 {
-                hub.messages.append(.init(channel: channel, payload: TaskMessages.json(move)))
+                hub.messages.append(.init(channel: channel, payload: EventMessages.json(event)))
             }
-            guard hasUpdates else { continue }
+            guard hasUpdates, case .task(let move) = event else { continue }
             let now = depths[move.queue] ?? store.withEngine { $0.depths(of: move.queue) }
             depths[move.queue] = now
-            hub.messages.append(.init(channel: TaskMessages.updates, payload: TaskMessages.update(move, now)))
+            hub.messages.append(.init(channel: EventMessages.updates, payload: EventMessages.update(move, now)))
         }
     }
 

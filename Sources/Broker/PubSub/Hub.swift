@@ -50,7 +50,7 @@ struct Hub {
             patterns[name, default: Pattern(glob: Glob(name))].listeners[connection.id] = connection
             connection.subscriptions.patterns.insert(name)
         } else {
-            if channels[name] == nil, Self.isOfTasks(name) { taskChannels += 1 }
+            if channels[name] == nil, EventMessages.isOurs(name) { taskChannels += 1 }
             channels[name, default: [:]][connection.id] = connection
             connection.subscriptions.channels.insert(name)
         }
@@ -66,17 +66,13 @@ struct Hub {
             channels[name]?[connection.id] = nil
             guard channels[name]?.isEmpty == true else { return }
             channels[name] = nil
-            if Self.isOfTasks(name) { taskChannels -= 1 }
+            if EventMessages.isOurs(name) { taskChannels -= 1 }
         }
     }
 
     mutating func leaveAll(_ connection: Connection) {
         for name in connection.subscriptions.channels { leave(connection, name, isPattern: false) }
         for name in connection.subscriptions.patterns { leave(connection, name, isPattern: true) }
-    }
-
-    private static func isOfTasks(_ channel: Bytes) -> Bool {
-        channel.starts(with: TaskMessages.prefix) || channel == TaskMessages.updates
     }
 }
 

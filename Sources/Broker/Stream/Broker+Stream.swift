@@ -13,14 +13,14 @@ extension Broker {
         case .length(let key): output.integer(try Self.isEvents(key) ? engine.keptMoves : 0)
         case .range(let key, let from, let to, let count, let backwards):
             guard try Self.isEvents(key) else { return output.array(0) }
-            output.moves(
+            output.entries(
                 backwards
-                    ? try engine.movesBackwards(from: from, to: to, count: count, in: transaction)
-                    : try engine.moves(from: from, to: to, count: count, in: transaction))
+                    ? try engine.eventsBackwards(from: from, to: to, count: count, in: transaction)
+                    : try engine.events(from: from, to: to, count: count, in: transaction))
         case .info(let key):
             guard try Self.isEvents(key) else { throw CommandError(.error, "no such key") }
-            let first = try engine.moves(from: .first, to: .last, count: 1, in: transaction).first
-            let last = try engine.movesBackwards(from: .first, to: .last, count: 1, in: transaction).first
+            let first = try engine.events(from: .first, to: .last, count: 1, in: transaction).first
+            let last = try engine.eventsBackwards(from: .first, to: .last, count: 1, in: transaction).first
             output.streamInfo(engine.keptMoves, engine.newestMove(now: now), first, last)
         case .read: preconditionFailure("XREAD may block: see follow")
         }
@@ -40,8 +40,8 @@ extension Broker {
         var read = read
         let after = read.after ?? engine.newestMove(now: now)
         read.after = after
-        let moves = try Self.moves(read, engine, now, transaction)
-        guard moves.isEmpty else { return connection.output.read(moves) }
+        let events = try Self.events(read, engine, now, transaction)
+        guard events.isEmpty else { return connection.output.read(events) }
         guard let span = read.block else { return connection.output.nullArray() }
         read.until = span == 0 || span > Limits.latestTime - now ? .max : now + span
         connection.blocked = Connection.Blocked(keepalive: nil, nextPush: .max, read: read)
@@ -49,11 +49,11 @@ extension Broker {
         nextFollowerEnd = min(nextFollowerEnd, read.until)
     }
 
-    private static func moves<A>(
+    private static func events<A>(
         _ read: StreamRead, _ engine: borrowing Engine, _ now: Timestamp, _ transaction: borrowing Transaction<A>
-    ) throws(StorageError) -> [TaskMove] {
+    ) throws(StorageError) -> [Event] {
         guard read.isOfEvents, let after = read.after, after < engine.newestMove(now: now) else { return [] }
-        return try engine.moves(from: after.next, to: .last, count: read.count, in: transaction)
+        return try engine.events(from: after.next, to: .last, count: read.count, in: transaction)
     }
 
     /// A round is over: what it did goes to those who wait for it.
@@ -68,8 +68,8 @@ extension Broker {
                         followers[connection.id] = nil
                         continue
                     }
-                    let moves = try Self.moves(read, engine, now, transaction)
-                    if !moves.isEmpty { release(connection) { $0.read(moves) } }
+                    let events = try Self.events(read, engine, now, transaction)
+                    if !events.isEmpty { release(connection) { $0.read(events) } }
                 }
             }
         } catch {
@@ -106,7 +106,7 @@ extension Broker {
 }
 
 extension ReplyWriter {
-    fileprivate mutating func read(_ moves: [TaskMove]) {
+    fileprivate mutating func read(_ events: [Event]) {
         if version == .three {
             map(1)
         } else {
@@ -114,37 +114,38 @@ extension ReplyWriter {
             array(2)
         }
         bulk(StreamRead.events)
-        self.moves(moves)
+        entries(events)
     }
 
-    fileprivate mutating func moves(_ moves: [TaskMove]) {
-        array(moves.count)
-        for move in moves { self.move(move) }
+    fileprivate mutating func entries(_ events: [Event]) {
+        array(events.count)
+        for event in events { entry(event) }
     }
 
     /// An entry: its id, and its fields as text; `from` is empty for a task that was added.
-    private mutating func move(_ move: TaskMove) {
+    private mutating func entry(_ event: Event) {
+        let fields = EventFields(event)
         array(2)
-        bulk(move.place.text)
+        bulk(event.place.text)
         array(14)
         bulk("seq")
-        bulk("\(move.place.number)")
+        bulk("\(event.place.number)")
         bulk("at")
-        bulk(integer: move.place.at)
+        bulk(integer: event.place.at)
         bulk("id")
-        bulk(move.id)
+        bulk(fields.id)
         bulk("queue")
-        bulk(move.queue)
+        bulk(fields.queue)
         bulk("type")
-        bulk(move.type)
+        bulk(fields.type)
         bulk("from")
-        bulk(move.from?.name ?? "")
+        bulk(fields.from ?? "")
         bulk("to")
-        bulk(move.to.name)
+        bulk(fields.to)
     }
 
     fileprivate mutating func streamInfo(
-        _ length: Int64, _ newest: MovePlace, _ first: TaskMove?, _ last: TaskMove?
+        _ length: Int64, _ newest: MovePlace, _ first: Event?, _ last: Event?
     ) {
         map(6)
         field("length", length)
@@ -152,8 +153,8 @@ extension ReplyWriter {
         field("entries-added", Int64(clamping: newest.number))
         field("groups", 0 as Int64)
         bulk("first-entry")
-        first.map { move($0) } ?? null()
+        first.map { entry($0) } ?? null()
         bulk("last-entry")
-        last.map { move($0) } ?? null()
+        last.map { entry($0) } ?? null()
     }
 }

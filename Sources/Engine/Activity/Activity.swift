@@ -31,10 +31,7 @@ struct Activity {
 
     mutating func add(_ sample: Sample, _ now: Timestamp) {
         guard makeRoom(for: sample.queue, now) else { return }
-        switch sample.kind {
-        case .wait: windows[sample.queue, default: ActivityWindow(now)].waits.record(sample.span, now)
-        case .run: windows[sample.queue, default: ActivityWindow(now)].runs.record(sample.span, now)
-        }
+        windows[sample.queue, default: ActivityWindow(now)].add(sample, now)
     }
 
     mutating func forget(_ queue: UInt32) { windows[queue] = nil }

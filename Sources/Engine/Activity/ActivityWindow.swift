@@ -17,8 +17,8 @@ struct ActivityWindow {
     /// Oldest first; at most `span / slot`.
     private var slots: [Slot] = []
     private(set) var lastActive: Timestamp
-    var waits: Durations
-    var runs: Durations
+    private(set) var waits: Durations
+    private(set) var runs: Durations
 
     init(_ now: Timestamp) {
         (startedAt, lastActive) = (now, now)
@@ -33,6 +33,14 @@ struct ActivityWindow {
         } else {
             slots.append(Slot(number: number, counts: counts))
             if slots.count > Int(Self.span / Self.slot) { slots.removeFirst() }
+        }
+    }
+
+    mutating func add(_ sample: Activity.Sample, _ now: Timestamp) {
+        lastActive = now
+        switch sample.kind {
+        case .wait: waits.record(sample.span, now)
+        case .run: runs.record(sample.span, now)
         }
     }
 
@@ -74,23 +82,24 @@ struct ActivityRates: Equatable {
     var failed: Double
 }
 
-/// Spans of time by percentile: the last full minute and the one that is running, each a histogram of two digits.
+/// Spans of time by percentile: the minute of the clock that is running and the one before, each a histogram of two
+/// digits.
 struct Durations {
     /// Longer ones count as this: about 24 days.
     static let longest: Milliseconds = 1 << 31
     private typealias Counts = Histogram<UInt32>
 
+    private var minute: Int64
     private var current: Counts?
     private var previous: Counts?
-    private var turnsAt: Timestamp
 
-    init(_ now: Timestamp) { turnsAt = now + ActivityWindow.span }
+    init(_ now: Timestamp) { minute = now / ActivityWindow.span }
 
     mutating func record(_ span: Milliseconds, _ now: Timestamp) {
-        if now >= turnsAt {
-            previous = now < turnsAt + ActivityWindow.span ? current : nil
-            current = nil
-            turnsAt = now + ActivityWindow.span
+        let minute = now / ActivityWindow.span
+        if minute > self.minute {
+            previous = minute == self.minute + 1 ? current : nil
+            (current, self.minute) = (nil, minute)
         }
         if current == nil { current = Counts(numberOfSignificantValueDigits: .two) }
         current?.record(UInt64(min(max(0, span), Self.longest)))
@@ -98,8 +107,9 @@ struct Durations {
 
     /// The 50th and the 99th percentile; `nil`: nothing was recorded lately.
     func percentiles(_ now: Timestamp) -> (half: Milliseconds, most: Milliseconds)? {
-        var all = now < turnsAt + ActivityWindow.span ? current : nil
-        if now < turnsAt, let previous {
+        let age = now / ActivityWindow.span - minute
+        var all = age <= 1 ? current : nil
+        if age <= 0, let previous {
             if all == nil { all = previous } else { all?.add(previous) }
         }
         guard let all, all.totalCount > 0 else { return nil }

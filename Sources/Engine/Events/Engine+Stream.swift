@@ -10,15 +10,15 @@ extension Engine {
     public func newestMove(now: Timestamp) -> MovePlace { lastMove(now: now) }
 
     /// Moves from `from` to `to`, both included, oldest first, at most `count`. Damaged records are passed over.
-    public func moves<A>(
+    public func events<A>(
         from: MovePlace, to: MovePlace, count: Int, in transaction: borrowing Transaction<A>
-    ) throws(StorageError) -> [TaskMove] {
+    ) throws(StorageError) -> [Event] {
         guard from <= to, count > 0, let start = try startOfMoves(from, transaction) else { return [] }
-        var found: [TaskMove] = []
+        var found: [Event] = []
         try transaction.scanRecords(Tables.moves, from: start, prefix: KeyBytes(), damaged: { _ in }) { key, record in
             let group = MoveGroup(key, from: &record)
             guard group.place <= to else { return false }
-            for move in moves(of: group) where move.place >= from && move.place <= to && found.count < count {
+            for move in events(of: group) where move.place >= from && move.place <= to && found.count < count {
                 found.append(move)
             }
             return found.count < count
@@ -27,10 +27,10 @@ extension Engine {
     }
 
     /// The same, newest first.
-    public func movesBackwards<A>(
+    public func eventsBackwards<A>(
         from: MovePlace, to: MovePlace, count: Int, in transaction: borrowing Transaction<A>
-    ) throws(StorageError) -> [TaskMove] {
-        var found: [TaskMove] = []
+    ) throws(StorageError) -> [Event] {
+        var found: [Event] = []
         var before = MoveGroup.key(.last)
         while found.count < count, let key = try transaction.last(Tables.moves, before: before, prefix: KeyBytes()) {
             before = key
@@ -41,9 +41,9 @@ extension Engine {
                 guard error.kind == .damaged else { throw error }
                 continue
             }
-            guard let group, let last = moves(of: group).last, last.place >= from else { break }
+            guard let group, let last = events(of: group).last, last.place >= from else { break }
             guard group.place <= to else { continue }
-            for move in moves(of: group).reversed()
+            for move in events(of: group).reversed()
             where move.place >= from && move.place <= to && found.count < count {
                 found.append(move)
             }

@@ -7,24 +7,36 @@ struct Events {
     var isHeard = false
     /// How many moves the stream keeps at least, once it has them; 0: none are kept.
     var kept: Int64 = 0
-    /// What the open group did: queue, task, states.
+    /// What the open group did.
     var noted: [Noted] = []
+    /// The breakers among it.
+    var breakers: [Bytes] = []
     /// The closed groups' moves, for those who listen.
-    var told: [TaskMove] = []
+    var told: [Event] = []
 
     struct Noted {
-        var queue: UInt32
+        /// 0: it is a breaker.
         var sequence: UInt64
+        /// Its number; which of `breakers`.
+        var queue: UInt32
         var type: UInt32
-        var from: TaskState?
-        var to: TaskState
+        var states: MoveGroup.States
     }
 
     var isOn: Bool { isHeard || kept > 0 }
 
     /// The open group is durable.
     mutating func closeGroup() {
-        if !noted.isEmpty { noted.removeAll(keepingCapacity: noted.count <= MoveGroup.most) }
+        guard !noted.isEmpty else { return }
+        noted.removeAll(keepingCapacity: noted.count <= MoveGroup.most)
+        breakers.removeAll()
+    }
+
+    /// The open group is given up.
+    mutating func dropGroup(_ known: Int) {
+        told.removeLast(told.count - known)
+        noted.removeAll()
+        breakers.removeAll()
     }
 }
 
@@ -38,7 +50,7 @@ extension Engine {
     public mutating func keepMoves(_ count: Int64) { events.kept = count }
 
     /// The moves of the groups that were committed since the last call.
-    public mutating func takeMoves() -> [TaskMove] {
+    public mutating func takeMoves() -> [Event] {
         let told = events.told
         events.told.removeAll()
         return told
@@ -48,7 +60,15 @@ extension Engine {
     mutating func tell(_ queue: UInt32, _ sequence: UInt64, type: UInt32, from: TaskState?, to: TaskState) {
         // The tasks of a deleted queue are no more, whatever the bookkeeping still does to them.
         guard events.isOn, !isGone(queue) else { return }
-        events.noted.append(.init(queue: queue, sequence: sequence, type: type, from: from, to: to))
+        events.noted.append(.init(sequence: sequence, queue: queue, type: type, states: .init(from, to)))
+    }
+
+    /// A breaker may have come into another phase.
+    mutating func tell(_ breaker: BreakerState, was before: BreakerPhase) {
+        guard events.isOn, breaker.phase != before else { return }
+        let index = UInt32(events.breakers.count)
+        events.breakers.append(breaker.name)
+        events.noted.append(.init(sequence: 0, queue: index, type: 0, states: .init(before, breaker.phase)))
     }
 
     /// The last move that was told, those of the open group included.
@@ -66,7 +86,7 @@ extension Engine {
             let group = moveGroup(rest.prefix(MoveGroup.most))
             rest = rest.dropFirst(MoveGroup.most)
             broker.lastMove += UInt64(group.moves.count)
-            if events.isHeard { events.told += moves(of: group) }
+            if events.isHeard { events.told += self.events(of: group) }
             guard events.kept > 0 else { continue }
             broker.keptMoves += Int64(group.moves.count)
             try transaction.append(Tables.moves, group.key) { group.write(to: &$0) }
@@ -78,18 +98,21 @@ extension Engine {
         var group = MoveGroup(MovePlace(at: broker.lastMoveAt, number: broker.lastMove + 1))
         var indexes: [UInt32: UInt16] = [:]
         var last: (queue: UInt32, index: UInt16) = (0, 0)
+        group.moves.reserveCapacity(noted.count)
         for move in noted {
-            if move.queue != last.queue {
-                if let known = indexes[move.queue] {
-                    last = (move.queue, known)
-                } else {
-                    last = (move.queue, UInt16(group.queues.count))
-                    indexes[move.queue] = last.index
-                    group.queues.append(toldName(move.queue))
-                }
+            var name = UInt16(group.names.count)
+            if move.sequence == 0 {
+                group.names.append(events.breakers[Int(move.queue)])
+            } else if move.queue == last.queue {
+                name = last.index
+            } else if let known = indexes[move.queue] {
+                name = known
+            } else {
+                indexes[move.queue] = name
+                group.names.append(toldName(move.queue))
             }
-            group.moves.append(
-                .init(sequence: move.sequence, type: move.type, queue: last.index, from: move.from, to: move.to))
+            if move.sequence != 0 { last = (move.queue, name) }
+            group.moves.append(.init(sequence: move.sequence, type: move.type, name: name, states: move.states))
         }
         return group
     }
@@ -128,12 +151,23 @@ extension Engine {
         }
     }
 
-    func moves(of group: MoveGroup) -> [TaskMove] {
-        group.moves.enumerated().map { index, move in
-            TaskMove(
-                place: MovePlace(at: group.place.at, number: group.place.number + UInt64(index)),
-                id: broker.id(move.sequence), queue: group.queues[Int(move.queue)], type: types.name(move.type),
-                from: move.from, to: move.to)
+    func events(of group: MoveGroup) -> [Event] {
+        group.moves.enumerated().compactMap { index, move in
+            let place = MovePlace(at: group.place.at, number: group.place.number + UInt64(index))
+            let name = group.names[Int(move.name)]
+            let states = move.states
+            if move.sequence == 0 {
+                guard let from = BreakerPhase(rawValue: states.from), let to = BreakerPhase(rawValue: states.to) else {
+                    return nil
+                }
+                return .breaker(BreakerMove(place: place, name: name, from: from, to: to))
+            }
+            guard let to = TaskState(rawValue: states.to) else { return nil }
+            let from = TaskState(rawValue: states.from)
+            return .task(
+                TaskMove(
+                    place: place, id: broker.id(move.sequence), queue: name, type: types.name(move.type), from: from,
+                    to: to))
         }
     }
 }

@@ -12,6 +12,27 @@ public struct TaskMove: Hashable, Sendable {
     public var to: TaskState
 }
 
+/// A breaker came from one phase into another.
+public struct BreakerMove: Hashable, Sendable {
+    public var place: MovePlace
+    public var name: Bytes
+    public var from: BreakerPhase
+    public var to: BreakerPhase
+}
+
+/// What is told.
+public enum Event: Hashable, Sendable {
+    case task(TaskMove)
+    case breaker(BreakerMove)
+
+    public var place: MovePlace {
+        switch self {
+        case .task(let move): move.place
+        case .breaker(let move): move.place
+        }
+    }
+}
+
 /// Where a move stands among all moves: both numbers rise, over restarts too.
 public struct MovePlace: Hashable, Comparable, Sendable {
     /// When the broker made the move, never before the one before.
@@ -37,18 +58,37 @@ struct MoveGroup {
     static let most = 1_000
 
     struct Move {
+        /// 0: it is a breaker's.
         var sequence: UInt64
         var type: UInt32
-        /// Which of `queues`.
-        var queue: UInt16
-        var from: TaskState?
-        var to: TaskState
+        /// Which of `names`.
+        var name: UInt16
+        var states: States
+    }
+
+    /// Whence and whither: of a task `TaskState`, of a breaker `BreakerPhase`. From 0: it was added.
+    struct States {
+        var from: UInt8
+        var to: UInt8
+
+        init(_ from: TaskState?, _ to: TaskState) { (self.from, self.to) = (from?.rawValue ?? 0, to.rawValue) }
+
+        init(_ from: BreakerPhase, _ to: BreakerPhase) { (self.from, self.to) = (from.rawValue, to.rawValue) }
+
+        init(packed: UInt8) { (from, to) = (packed >> 4, packed & 15) }
+
+        var packed: UInt8 { from << 4 | to }
+
+        func isLegal(ofBreaker: Bool) -> Bool {
+            if ofBreaker { return BreakerPhase(rawValue: from) != nil && BreakerPhase(rawValue: to) != nil }
+            return (from == 0 || TaskState(rawValue: from) != nil) && TaskState(rawValue: to) != nil
+        }
     }
 
     /// Of the first move.
     var place: MovePlace
-    /// The names: a queue's number may be another's by the time it is read.
-    var queues: [Bytes] = []
+    /// Of queues and breakers: a queue's number may be another's by the time it is read.
+    var names: [Bytes] = []
     var moves: [Move] = []
 
     /// `at i64 │ number u64`
@@ -68,16 +108,16 @@ struct MoveGroup {
 
     init(_ place: MovePlace) { self.place = place }
 
-    /// `n u32 │ queues u16 │ queues × name │ n × (sequence u64, type u32, queue u16, from and to u8)`
+    /// `n u32 │ names u16 │ names × name │ n × (sequence u64, type u32, name u16, from and to u8)`
     func write(to record: inout RecordWriter) {
         record.uint32(UInt32(moves.count))
-        record.uint16(UInt16(queues.count))
-        for name in queues { record.bytes(name) }
+        record.uint16(UInt16(names.count))
+        for name in names { record.bytes(name) }
         for move in moves {
             record.uint64(move.sequence)
             record.uint32(move.type)
-            record.uint16(move.queue)
-            record.uint8((move.from?.rawValue ?? 0) << 4 | move.to.rawValue)
+            record.uint16(move.name)
+            record.uint8(move.states.packed)
         }
     }
 
@@ -85,19 +125,19 @@ struct MoveGroup {
         var reader = key.reader
         place = MovePlace(at: reader.nextSigned(), number: reader.next())
         let count = Int(record.uint32())
-        for _ in 0..<record.uint16() where record.left > 0 { queues.append(record.bytes()) }
+        for _ in 0..<record.uint16() where record.left > 0 { names.append(record.bytes()) }
         guard count * 15 <= record.left else {
             record.fail()
             return
         }
         for _ in 0..<count {
-            let (sequence, type, queue, states) = (record.uint64(), record.uint32(), record.uint16(), record.uint8())
-            guard let to = TaskState(rawValue: states & 15), queue < queues.count else {
+            let (sequence, type, name) = (record.uint64(), record.uint32(), record.uint16())
+            let states = States(packed: record.uint8())
+            guard states.isLegal(ofBreaker: sequence == 0), name < names.count else {
                 record.fail()
                 return
             }
-            let from = TaskState(rawValue: states >> 4)
-            moves.append(Move(sequence: sequence, type: type, queue: queue, from: from, to: to))
+            moves.append(Move(sequence: sequence, type: type, name: name, states: states))
         }
     }
 

@@ -73,7 +73,9 @@ extension Engine {
         guard var breaker = breakers[number] else { return }
         if !undoLog.breakers.contains(where: { $0.number == number }) { undoLog.breakers.append((number, breaker)) }
         if isStored { breaker.isChanged = true }
+        let before = breaker.phase
         body(&breaker)
+        tell(breaker, was: before)
         breakers[number] = breaker
     }
 

@@ -1,21 +1,30 @@
 import MartletEngine
 import MartletProtocol
 
-/// What is told of a task's move: on `task:<queue>:<STATE>`, and in the shapes of older dashboards on `queue-updates`.
-enum TaskMessages {
-    static let prefix = Array("task:".utf8)
+/// What is told of a task's move: on `task:<queue>:<STATE>`, and in the shapes of older dashboards on `queue-updates`;
+/// of a breaker's on `breaker:<name>:<state>`.
+enum EventMessages {
     static let updates = Array("queue-updates".utf8)
 
-    static func channel(_ move: TaskMove) -> Bytes {
-        prefix + move.queue + [UInt8(ascii: ":")] + Array(move.to.name.utf8)
+    /// Whether something that happens is told there.
+    static func isOurs(_ channel: Bytes) -> Bool {
+        channel.starts(with: "task:".utf8) || channel.starts(with: "breaker:".utf8) || channel == updates
+    }
+
+    static func channel(_ event: Event) -> Bytes {
+        switch event {
+        case .task(let move): Array("task:".utf8) + move.queue + Array(":\(move.to.name)".utf8)
+        case .breaker(let move): Array("breaker:".utf8) + move.name + Array(":\(move.to.name)".utf8)
+        }
     }
 
     /// `{"seq", "at", "id", "queue", "type", "from", "to"}`; `from` is null for a task that was added.
-    static func json(_ move: TaskMove) -> Bytes {
-        let from = move.from.map { "\"\($0.name)\"" } ?? "null"
-        let head = "{\"seq\":\(move.place.number),\"at\":\(move.place.at),\"id\":\"\(move.id)\","
-        let names = "\"queue\":\(text(move.queue)),\"type\":\(text(move.type)),"
-        return Bytes("\(head)\(names)\"from\":\(from),\"to\":\"\(move.to.name)\"}".utf8)
+    static func json(_ event: Event) -> Bytes {
+        let fields = EventFields(event)
+        let from = fields.from.map { "\"\($0)\"" } ?? "null"
+        let head = "{\"seq\":\(event.place.number),\"at\":\(event.place.at),\"id\":\(text(fields.id)),"
+        let names = "\"queue\":\(text(fields.queue)),\"type\":\(text(fields.type)),"
+        return Bytes("\(head)\(names)\"from\":\(from),\"to\":\"\(fields.to)\"}".utf8)
     }
 
     /// `task_created` and `task_state_changed` with the depths of the task's queue after the group.
