@@ -207,7 +207,7 @@ extension Plant {
             let all = KeyBytes()
             guard let text = try transaction.first(Store.table("texts"), from: all, prefix: all)?.key else { return }
             var reader = text.reader
-            let key = try Store.find("timers", reader.next(), at: 9, kind: 8, transaction)
+            let key = try Store.find("timers", reader.next(), at: 9, kind: 10, transaction)
             try transaction.delete(Store.table("timers"), key)
         },
         Plant(.timerDangling, "the end of no plain key") { (transaction, store) throws(StorageError) in

@@ -24,6 +24,7 @@ extension Simulation {
             told[move.id, default: []].append(move.to)
         }
         let isWhole = newest == UInt64(moves.count)
+        if isWhole { compareBreakers(moves, engine.breakerViews(now)) }
         for (id, states) in isWhole ? model.moves : told {
             let (expected, observed) = (model.moves[id] ?? [], told[id] ?? [])
             // Its queue was removed before the bookkeeping saw that its time, or that of one before it, was over.
@@ -38,5 +39,20 @@ extension Simulation {
         if isWhole, let extra = told.keys.first(where: { model.moves[$0] == nil }) {
             found("the stream tells of \(extra), to which nothing happened")
         }
+    }
+
+    /// Each breaker goes from where it was, and stands where it was told to be; that it has cooled down is not told.
+    private func compareBreakers(_ moves: [Event], _ views: [BreakerView]) {
+        var phases: [Bytes: BreakerPhase] = [:]
+        for case .breaker(let move) in moves {
+            let before = phases.updateValue(move.to, forKey: move.name) ?? .closed
+            if move.from != before { return found("breaker \(readable(move.name)) was \(before), not \(move.from)") }
+        }
+        for view in views {
+            let told = phases.removeValue(forKey: view.name) ?? .closed
+            guard told != view.phase, told != .open || view.phase != .halfOpen else { continue }
+            return found("breaker \(readable(view.name)) is \(view.phase), the stream tells \(told)")
+        }
+        if let gone = phases.first(where: { $0.value != .closed }) { found("\(readable(gone.key)) is no more") }
     }
 }

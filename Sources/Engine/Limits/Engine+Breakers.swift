@@ -48,7 +48,8 @@ extension Engine {
         case .trip: change(breaker: number) { $0.trip(now) }
         case .reset: change(breaker: number) { $0.reset() }
         case .delete:
-            change(breaker: number) { _ in }
+            // Whom it held back may go on: that is as good as closed.
+            change(breaker: number) { $0.reset() }
             touched.formUnion(breaker.queues)
             breakers[number] = nil
             try transaction.delete(Tables.breakers, queueKey(number))
