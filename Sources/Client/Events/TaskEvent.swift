@@ -27,11 +27,8 @@ public struct TaskEvent: Sendable {
 
     /// Reads `[id, [field, value, …]]`.
     init(_ entry: RESPValue) throws(MartletError) {
-        guard let parts = entry.elements, parts.count == 2, let place = parts[0].text else {
-            throw .decoding("not an entry of the stream of events")
-        }
-        let fields = ReplyFields(parts[1])
-        position = EventPosition(text: place)
+        let (place, fields) = try Self.parts(of: entry)
+        position = place
         sequence = try fields.decimal("seq")
         at = try fields.decimal("at")
         id = try fields.id("id")
@@ -39,6 +36,20 @@ public struct TaskEvent: Sendable {
         type = try fields.text("type")
         from = ReplyFields.state(fields.optional("from"))
         to = try fields.state("to")
+    }
+
+    static func position(of entry: RESPValue) throws(MartletError) -> EventPosition { try parts(of: entry).0 }
+
+    /// Breakers are told, too: their entries name no queue.
+    static func isOfTask(_ entry: RESPValue) throws(MartletError) -> Bool {
+        try !parts(of: entry).1.text("queue").isEmpty
+    }
+
+    private static func parts(of entry: RESPValue) throws(MartletError) -> (EventPosition, ReplyFields) {
+        guard let parts = entry.elements, parts.count == 2, let place = parts[0].text else {
+            throw .decoding("not an entry of the stream of events")
+        }
+        return (EventPosition(text: place), ReplyFields(parts[1]))
     }
 }
 

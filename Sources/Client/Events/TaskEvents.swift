@@ -31,8 +31,8 @@ public struct TaskEvents: AsyncSequence, Sendable {
                 guard !Task.isCancelled else { throw .cancelled }
                 if let event = page.popFirst() { return event }
                 if let place = position {
-                    page = try await events.read(after: place)[...]
-                    if let last = page.last { position = last.position }
+                    let read = try await events.read(after: place)
+                    (page, position) = (read.events[...], read.position)
                 } else {
                     position = try await events.newest()
                 }
@@ -46,7 +46,10 @@ public struct TaskEvents: AsyncSequence, Sendable {
 }
 
 extension TaskEvents {
-    fileprivate func read(after position: EventPosition) async throws(MartletError) -> [TaskEvent] {
+    /// The events after a position, and where to go on from.
+    fileprivate func read(
+        after position: EventPosition
+    ) async throws(MartletError) -> (events: [TaskEvent], position: EventPosition) {
         let reply: RESPValue
         // BLOCK 0 would be for ever.
         let block = Swift.max(patience.wholeMilliseconds, 1)
@@ -57,13 +60,16 @@ extension TaskEvents {
             reply = try await lines.send(command, blocking: patience)
         } catch .timedOut {
             // The broker is away.
-            return []
+            return ([], position)
         }
-        if reply.isNull { return [] }
+        if reply.isNull { return ([], position) }
         guard let entries = reply.pairs?.first?.1.elements else { throw .decoding("not a stream of events") }
-        var events: [TaskEvent] = []
-        for entry in entries { events.append(try TaskEvent(entry)) }
-        return events
+        var (events, last): ([TaskEvent], EventPosition) = ([], position)
+        for entry in entries {
+            last = try TaskEvent.position(of: entry)
+            if try TaskEvent.isOfTask(entry) { events.append(try TaskEvent(entry)) }
+        }
+        return (events, last)
     }
 
     fileprivate func newest() async throws(MartletError) -> EventPosition {
