@@ -1,0 +1,99 @@
+"""Operations on very many tasks beside hand-outs: how much of the throughput they leave.
+
+    MARTLET_BIN=… python3 -m pytest -s -m slow Tests/Conformance/test_scale_bulk.py
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import time
+
+import pytest
+
+from broker import BINARY, eventually
+from test_queues import info
+from wire import as_map, encode, tasks
+
+# One measurement, with and without the operation by turns: jobs of a slice, and slices of each kind.
+JOBS, ROUNDS = 120_000, 6
+LEAVES = 0.90
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def bury(client, queue, count):
+    """Adds tasks and lets them fail for good."""
+    for _ in range(count // 50_000):
+        client("TASK.MADD", queue, "TASKS", 50_000, *["t", "payload"] * 50_000)
+    for buried in range(0, count, 10_000):
+        held = tasks(client("TASK.RESERVE", 1, queue, "COUNT", 10_000, "LEASE", 600_000))
+        client.socket.sendall(b"".join(
+            encode("TASK.FAIL", task["id"], task["token"], "no luck", "KIND", "net", "DEAD") for task in held))
+        for _ in held:
+            client.read()
+        if buried % 100_000 == 0:
+            say(f"{buried} of {count} tasks are dead")
+    assert info(client, queue)["dlq"] == count
+
+
+def throughput(broker):
+    """Jobs a second that are added, handed out and acknowledged."""
+    result = subprocess.run(
+        [BINARY, "bench", "--port", str(broker.port), "-c", "16", "-P", "16", "-n", str(JOBS), "--json"],
+        capture_output=True, text=True, timeout=120, env={**os.environ, "SWIFT_BACKTRACE": "enable=no"})
+    assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(result.stdout)["jobs_per_second"]
+
+
+def operation(client, id):
+    return next(op for op in map(as_map, client("TASK.OPS")) if op["id"] == id)
+
+
+def measure(client, broker, start):
+    """The throughput with the operation running against that without, the median over neighbours in time."""
+    throughput(broker)
+    ratios, handled = [], 0
+    for turn in range(ROUNDS):
+        figures = {}
+        for runs in (True, False) if turn % 2 else (False, True):
+            id = start() if runs else None
+            if id:
+                eventually(lambda: operation(client, id)["done"] > 0, within=60, what="the first slice")
+            began = time.monotonic()
+            figures[runs] = throughput(broker)
+            if id:
+                seen = operation(client, id)
+                assert seen["state"] == b"running", "it must run all the while"
+                handled += seen["done"]
+                rate = seen["done"] / (time.monotonic() - began)
+                client("TASK.STOPOP", id)
+        ratios.append(figures[True] / figures[False])
+        say(f"round {turn + 1}: {figures[False]:.0f} jobs/s alone, {figures[True]:.0f} beside it "
+            f"({rate:.0f} tasks/s): {ratios[-1]:.3f}")
+    say(f"median {statistics.median(ratios):.3f} of {min(ratios):.3f} to {max(ratios):.3f}; {handled} tasks handled")
+    return statistics.median(ratios)
+
+
+@pytest.mark.slow
+def test_a_bulk_retry_of_a_million_tasks_leaves_room_for_hand_outs(broker):
+    with broker.connect(timeout=120) as client:
+        bury(client, "dead", 1_000_000)
+        start = lambda: client("TASK.BULK", "RETRY", "WHERE", "QUEUE", "dead", "STATE", "DLQ", "RATE", 10_000)
+        assert measure(client, broker, start) >= LEAVES
+        before = info(client, "dead")["dlq"]
+        id = client("TASK.BULK", "RETRY", "WHERE", "QUEUE", "dead", "STATE", "DLQ")
+        began = time.monotonic()
+        eventually(lambda: operation(client, id)["state"] == b"done", within=120, what="the rest of it")
+        say(f"alone, without RATE: {before / (time.monotonic() - began):.0f} tasks/s")
+        seen = info(client, "dead")
+        assert (seen["dlq"], seen["pending"]) == (0, 1_000_000)
+
+
+@pytest.mark.slow
+def test_a_replay_of_a_hundred_thousand_dead_letters_leaves_room_for_hand_outs(broker):
+    with broker.connect(timeout=120) as client:
+        bury(client, "dead", 100_000)
+        assert measure(client, broker, lambda: client("DLQ.REPLAY", "dead", "RATE", 1_000)) >= LEAVES
