@@ -1,5 +1,7 @@
 """TASK.LIST over real sockets: filters, orders, cursors."""
 
+import time
+
 from wire import as_map, tasks
 
 
@@ -102,3 +104,27 @@ def test_wrong_lists_are_refused(broker):
                     reply = client("TASK.LIST", "*", "BY", order, *direction, "CURSOR", cursor)
                     assert isinstance(reply, list) or reply.startswith("ERR invalid cursor")
         assert client("PING") == "PONG"
+
+
+def test_tasks_are_found_by_the_beginning_of_their_ids(broker):
+    with broker.connect() as client:
+        first = client("TASK.ADD", "q", "t", "p")
+        time.sleep(0.3)
+        rest = client("TASK.MADD", "q", "TASKS", 3000, *["t", "p"] * 3000)
+
+        def search(prefix):
+            cursor, found, pages = b"0", [], 0
+            while pages == 0 or cursor != b"0":
+                cursor, keys = client("SCAN", cursor, "MATCH", b"@task:" + prefix + b"*", "COUNT", 100)
+                found, pages = found + keys, pages + 1
+            return [key.removeprefix(b"@task:") for key in found], pages
+
+        # All that is looked at is what begins so: one page, where a walk over all needs thirty.
+        for length in (13, 18, 24, 36):
+            assert search(first[:length]) == ([first], 1)
+            assert search(rest[-1][:36]) == ([rest[-1]], 1)
+        shared = next(length for length in range(36) if first[length] != rest[0][length])
+        everything, pages = search(first[:shared])
+        assert everything == [first, *rest] and pages >= 30
+        for prefix in (b"ffffffff-", b"x", first[:13] + b"-4"):
+            assert search(prefix) == ([], 1)

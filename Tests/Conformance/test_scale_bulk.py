@@ -16,7 +16,7 @@ from test_queues import info
 from wire import as_map, encode, tasks
 
 # One measurement, with and without the operation by turns: jobs of a slice, and slices of each kind.
-JOBS, ROUNDS = 120_000, 6
+JOBS, ROUNDS = 60_000, 12
 LEAVES = 0.90
 
 
@@ -40,12 +40,14 @@ def bury(client, queue, count):
 
 
 def throughput(broker):
-    """Jobs a second that are added, handed out and acknowledged."""
+    """Jobs a second that are added, handed out and acknowledged, and the broker's CPU time for each in microseconds."""
     result = subprocess.run(
-        [BINARY, "bench", "--port", str(broker.port), "-c", "16", "-P", "16", "-n", str(JOBS), "--json"],
+        [BINARY, "bench", "--port", str(broker.port), "-c", "16", "-P", "16", "-n", str(JOBS), "--json",
+         "--server-pid", str(broker.process.pid)],
         capture_output=True, text=True, timeout=120, env={**os.environ, "SWIFT_BACKTRACE": "enable=no"})
     assert result.returncode == 0, result.stdout + result.stderr
-    return json.loads(result.stdout)["jobs_per_second"]
+    report = json.loads(result.stdout)
+    return report["jobs_per_second"], report["server_us_per_job"]
 
 
 def operation(client, id):
@@ -55,7 +57,7 @@ def operation(client, id):
 def measure(client, broker, start):
     """The throughput with the operation running against that without, the median over neighbours in time."""
     throughput(broker)
-    ratios, handled = [], 0
+    ratios, costs, handled = [], [], 0
     for turn in range(ROUNDS):
         figures = {}
         for runs in (True, False) if turn % 2 else (False, True):
@@ -70,9 +72,12 @@ def measure(client, broker, start):
                 handled += seen["done"]
                 rate = seen["done"] / (time.monotonic() - began)
                 client("TASK.STOPOP", id)
-        ratios.append(figures[True] / figures[False])
-        say(f"round {turn + 1}: {figures[False]:.0f} jobs/s alone, {figures[True]:.0f} beside it "
-            f"({rate:.0f} tasks/s): {ratios[-1]:.3f}")
+        (alone, own), (beside, more) = figures[False], figures[True]
+        ratios.append(beside / alone)
+        costs.append(more / own)
+        say(f"round {turn + 1}: {alone:.0f} jobs/s alone, {beside:.0f} beside it ({rate:.0f} tasks/s): "
+            f"{ratios[-1]:.3f}; CPU {own:.2f} and {more:.2f} us a job")
+    say(f"CPU a job: median {statistics.median(costs):.3f} times as much, with that of the operation")
     say(f"median {statistics.median(ratios):.3f} of {min(ratios):.3f} to {max(ratios):.3f}; {handled} tasks handled")
     return statistics.median(ratios)
 

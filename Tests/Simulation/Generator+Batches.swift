@@ -36,6 +36,13 @@ extension Generator {
         return batch.text
     }
 
+    /// A task whose batch is over, to be retried.
+    mutating func endedMember(_ model: Model) -> TaskID? {
+        guard hasBatches, random.chance(50) else { return nil }
+        let over = model.batches.values.filter { $0.over != nil }.flatMap { $0.members.keys }
+        return over.filter { model.tasks[$0] != nil }.sorted().randomElement(using: &random)
+    }
+
     private mutating func anyBatch(_ model: Model) -> Bytes {
         let any = model.batches.keys.sorted().randomElement(using: &random)
         return random.chance(95) ? any?.text ?? [] : anyID(model)?.text ?? Bytes("none".utf8)

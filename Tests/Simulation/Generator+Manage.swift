@@ -14,7 +14,9 @@ extension Generator {
         case 44..<47 where model.watches.isEmpty && !model.hasParked && !model.hasMembers:
             return .queueDelete(QueueRequest(queue: queue, request: nonce(), caller: newCaller()))
         case 47..<50: return .queueOptions(queue)
-        case 50..<72: return .retry(RetryRequest(id: anyID(model), reset: random.chance(50), request: nonce()))
+        case 50..<72:
+            return .retry(
+                RetryRequest(id: endedMember(model) ?? anyID(model), reset: random.chance(50), request: nonce()))
         case 72..<78: return .bulk(purge(queue))
         case 78..<86: return .bulk(replay(queue))
         case 86..<92: return .bulk(bulk(queue, now))

@@ -8,6 +8,9 @@ package struct Glob {
 
     package init(_ pattern: Bytes) { self.pattern = pattern }
 
+    /// What every text that matches begins with.
+    var prefix: ArraySlice<UInt8> { pattern.prefix { !#"*?[\"#.utf8.contains($0) } }
+
     /// Steps back to the last `*` only, so time is at most pattern times text.
     package func matches(_ text: Bytes) -> Bool {
         guard pattern.count <= Self.longest else { return false }

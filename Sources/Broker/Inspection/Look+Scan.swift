@@ -39,7 +39,12 @@ extension Look {
                 if type == nil || type == ReservedKey(key)?.type { keys.append(key) }
             }
         }
-        let (ids, next) = try engine.taskIDs(from: position, limit: count, in: transaction)
+        guard let range = Self.sequences(pattern), position <= range.upperBound else {
+            return Page(next: [UInt8(ascii: "0")], keys: keys)
+        }
+        let from = max(position, range.lowerBound)
+        var (ids, next) = try engine.taskIDs(from: from, limit: count, in: transaction)
+        if next.map({ $0 > range.upperBound }) ?? false { next = nil }
         if type == nil || type == "hash" {
             for id in ids {
                 let key = Array("@task:".utf8) + id.text
@@ -47,5 +52,13 @@ extension Look {
             }
         }
         return Page(next: Array(String(next ?? 0).utf8), keys: keys)
+    }
+
+    /// The sequences of the tasks whose keys may match: a search by the beginning of an id looks at no others. `nil`:
+    /// no task's key does.
+    private static func sequences(_ pattern: Glob) -> ClosedRange<UInt64>? {
+        let (head, prefix) = (Array("@task:".utf8), pattern.prefix)
+        guard prefix.count > head.count else { return head.starts(with: prefix) ? 0...(.max) : nil }
+        return prefix.starts(with: head) ? TaskID.sequences(prefix: prefix.dropFirst(head.count)) : nil
     }
 }

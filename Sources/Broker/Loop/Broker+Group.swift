@@ -75,16 +75,19 @@ extension Broker {
                         try run(connection, &engine, now, transaction)
                         if group.isFull { break }
                     }
+                    if !group.mayBeDue { try runOperation(&engine, now, transaction) }
                     try serve(&engine, now, transaction)
                     return try engine.nextInstant(in: transaction)
                 })
             statistics.commits += 1
+            yieldAfterOperation(now, ownGroup: false)
             tellMoves()
             reportDamage()
         } catch {
             logger.debug("a group failed and is run again one by one", metadata: ["reason": "\(error)"])
             monitored.moveWriterIndex(to: shown)
             hub.messages.removeLast(hub.messages.count - published)
+            if operations.running != nil { postponeOperation(now) }
             runOneByOne(queue, now)
         }
     }

@@ -79,7 +79,7 @@ extension Broker {
                 })
             lost.removeFirst(undone.count)
             tellMoves()
-            yieldAfterOperation(now)
+            yieldAfterOperation(now, ownGroup: true)
         } catch {
             // Nothing happened; it is tried again in a while. Leases of lost hand-outs run out by themselves.
             for note in group.notes.reversed() { note.restore() }
@@ -87,7 +87,7 @@ extension Broker {
             gate.failed(error, store, now, logger)
             lost.removeAll()
             engineInstant = gate.readOnly == nil ? now + 500 : nil
-            operations.resumeAt = now + 500
+            postponeOperation(now)
         }
     }
 

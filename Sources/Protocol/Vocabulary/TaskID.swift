@@ -59,6 +59,28 @@ extension TaskID: CustomStringConvertible {
 
     public init?(_ text: String) { self.init(text.utf8) }
 
+    /// The sequences of all ids whose text begins with `prefix`, or some more; `nil`: no id begins so. Of a prefix the
+    /// first sixteen digits count: what follows them is no order.
+    public static func sequences(prefix: some Collection<UInt8>) -> ClosedRange<UInt64>? {
+        var (low, count) = (UInt64(0), 0)
+        for (position, byte) in prefix.enumerated() where count < 16 {
+            if position == 8 || position == 13 || position == 18 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            guard let digit = hexDigit(byte) else { return nil }
+            // The thirteenth is the version.
+            guard count != 12 || digit == 7 else { return nil }
+            (low, count) = (low << 4 | digit, count + 1)
+        }
+        guard count > 0 else { return 0...(.max) }
+        let open = UInt64(64 - 4 * count)
+        low = open == 0 ? low : low << open
+        let high = open == 0 ? low : low | (1 << open - 1)
+        let first = (low & ~0xFFFF) | (low & 0xFFF) << 4
+        return first...((high & ~0xFFFF) | (high & 0xFFF) << 4 | 0xF)
+    }
+
     /// The text form as ASCII bytes, one at a time: no allocation.
     public func forEachByte(_ body: (UInt8) -> Void) {
         for position in 0..<32 {
