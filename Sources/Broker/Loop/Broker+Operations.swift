@@ -2,8 +2,9 @@ import MartletEngine
 import MartletProtocol
 import MartletStorage
 
-/// Operations on many tasks give way to commands: while there are any, slices take a thirty-fourth of the loop's time, in
-/// groups of commands, whose flush they share. What they leave to the journal and the tables' file costs more than they do.
+/// Operations on many tasks give way to commands: while there are any, slices take a thirty-fourth of the loop's time,
+/// in groups of commands, whose flush they share. What they leave to the journal and the tables' file costs more than
+/// they do.
 struct OperationTurns {
     /// So many times as long as a slice took, commands come first.
     static let share: Int64 = 33
