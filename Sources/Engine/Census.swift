@@ -20,6 +20,9 @@ struct Census {
     private(set) var dependencies: [UInt64: [UInt64]] = [:]
     private var dependents: Set<[UInt64]> = []
     var orders: [OrderPlace: [UInt64]] = [:]
+    var lines: [(key: WaitingKey, group: UInt64)] = []
+    var turns: Set<Bytes> = []
+    var groups: [Bytes: GroupTurn] = [:]
 
     mutating func readTasks<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
         var read: [UInt64: TaskRecord] = [:]
@@ -73,6 +76,7 @@ struct Census {
         }
         try readDependencies(transaction)
         try readOrders(transaction)
+        try readLines(transaction)
         try readUnique(transaction)
         try readKinds(transaction)
         for key in try keys(Tables.bodies, transaction) {
@@ -146,6 +150,7 @@ struct Census {
     func disagreements() -> [String] {
         findings + homeDisagreements() + timerDisagreements() + endedDisagreements() + leftovers()
             + uniqueDisagreements() + kindDisagreements() + dependencyDisagreements() + orderDisagreements()
+            + lineDisagreements()
     }
 
     /// Every task is in exactly one place, and every place has a task.
@@ -197,7 +202,7 @@ struct Census {
             // Held against the keys, not against the tasks: see `uniqueDisagreements`.
             case .unique: break
             // Held against the queues' own state, not against the tasks.
-            case .resume, .surplus, .dependents, .batch, .members, .text: break
+            case .resume, .surplus, .dependents, .batch, .members, .text, .lines: break
             }
         }
         return findings

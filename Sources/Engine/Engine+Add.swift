@@ -182,7 +182,11 @@ extension Engine {
     mutating func enterWaiting(
         _ key: WaitingKey, hasState: Bool, isLater: Bool, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        let flags = (hasState ? WaitingKey.Flag.state : 0) | (isLater ? WaitingKey.Flag.timer : 0)
+        var flags = (hasState ? WaitingKey.Flag.state : 0) | (isLater ? WaitingKey.Flag.timer : 0)
+        if queues[Int(key.queue) - 1].lining.takes {
+            flags |= WaitingKey.Flag.line
+            try enterLine(key, group: groupHash(try task(key.sequence, transaction)), transaction)
+        }
         try transaction.put(Tables.waiting, key.bytes, flags: flags)
         change(key.queue) {
             $0.countWaiting(key.range, 1)

@@ -75,6 +75,7 @@ extension Engine {
         case .batch: try forgetBatch(timer.sequence, keptUntil: timer.at, transaction)
         case .members: try cancelMembers(of: timer.sequence, behind: timer.hash, at: timer.at, transaction)
         case .text: try endTexts(timer.sequence, at: timer.at, transaction)
+        case .lines: try lineMore(timer.queue, timer.at, transaction)
         case .surplus: try removeSurplus(timer.queue, limit: 1, timer.at, transaction)
         }
     }

@@ -7,11 +7,16 @@ struct Candidate {
     var flags: UInt8
     /// Its own, or the one it has risen to.
     var priority: Int
-    /// Both lanes of its priority had a due task.
-    var isContested = false
+    /// The priority, if both of its lanes had a due task.
+    var contested: Int?
 
     init(_ key: WaitingKey, _ flags: UInt8) {
         (self.key, self.flags, priority) = (key, flags, key.range.priority)
+    }
+
+    /// Waiting raises the priority, to 10 at most.
+    mutating func rise(by aging: Milliseconds, _ now: Timestamp) {
+        priority = Int(min(10, Int64(key.range.priority) + (now - key.due) / aging))
     }
 
     /// Priority, then due time, then id.
@@ -32,6 +37,7 @@ extension Engine {
             heldBack.append((gate, queue))
             return nil
         }
+        if queues[index].lining == .full { return try fairCandidate(queue, now, transaction) }
         if let aging = queues[index].settings.options.aging {
             return try candidate(queue, aging: aging, now, transaction)
         }
@@ -58,7 +64,7 @@ extension Engine {
             for index in 0..<WaitingRange.count {
                 let range = WaitingRange(index: index)
                 guard var head = try head(queue, range, now, transaction) else { continue }
-                head.priority = Int(min(10, Int64(range.priority) + (now - head.key.due) / aging))
+                head.rise(by: aging, now)
                 if range.lane == .fresh, fresh.map(head.precedes) ?? true { fresh = head }
                 if range.lane == .retry, retry.map(head.precedes) ?? true { retry = head }
             }
@@ -71,7 +77,7 @@ extension Engine {
     }
 
     /// RETRYSHARE decides between the heads of two lanes; `nil`: one of them has gone, look again.
-    private mutating func contest(
+    mutating func contest(
         _ fresh: Candidate, _ retry: Candidate, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
         // A head whose time to live is over competes no more, although the bookkeeping has not come to it.
@@ -79,7 +85,7 @@ extension Engine {
         let state = self.queue(fresh.key.queue)
         let turn = state.contested[fresh.priority - 1] + 1
         var chosen = Self.retryTurn(turn, share: Int64(state.retryShare)) ? retry : fresh
-        chosen.isContested = true
+        chosen.contested = fresh.priority
         return chosen
     }
 
@@ -106,7 +112,7 @@ extension Engine {
     }
 
     /// The first task of a range if it is due.
-    private mutating func head(
+    mutating func head(
         _ queue: UInt32, _ range: WaitingRange, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
         let index = Int(queue) - 1

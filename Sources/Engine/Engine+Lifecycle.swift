@@ -39,6 +39,7 @@ extension Engine {
         let range = WaitingRange(priority: state.priority, lane: state.lane)
         let key = WaitingKey(queue: state.queue, range: range, due: state.runAt, sequence: sequence)
         try enterWaiting(key, hasState: true, isLater: isLater, transaction)
+        if state.isTied { try makeWay(for: sequence, at: now, transaction) }
         return state.state
     }
 

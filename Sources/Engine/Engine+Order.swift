@@ -70,14 +70,20 @@ extension Engine {
         return isBehind
     }
 
-    /// A task comes back to the order, or from another queue: those that were added after it wait for it.
+    /// A task comes back to the order, or from another queue.
     mutating func rejoinOrder(
         _ sequence: UInt64, _ task: TaskRecord, at now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         guard let place = orderPlace(task) else { return }
         try settleOrder(place, around: sequence, now, transaction)
         try transaction.put(Tables.orders, place.key(sequence), flags: 0)
-        guard try predecessor(of: sequence, in: place, transaction) == nil,
+    }
+
+    /// A task that may run has come to wait: those of its ORDER key that were added after it wait for it.
+    mutating func makeWay(
+        for sequence: UInt64, at now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard let place = try task(sequence, transaction).flatMap(orderPlace),
             let next = try firstInOrder(place, behind: sequence, transaction),
             let other = try self.task(next, transaction),
             let (key, flags) = try waitingPlace(of: next, other, transaction), key.range.lane != .parked

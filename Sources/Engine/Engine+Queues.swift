@@ -23,6 +23,7 @@ extension Engine {
         change(number) { $0.settings = QueueSettings(options) }
         // What held tasks back may hold them no more.
         touched.insert(number)
+        if request.given.contains(.fair) { try line(number, now, transaction) }
         try removeSurplus(number, limit: Self.surplusAtOnce, now, transaction)
         if request.given.contains(.limit) || request.given.contains(.breaker) { leaveGates(number) }
         return remember(request.request, .ok)

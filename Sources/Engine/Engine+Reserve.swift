@@ -85,9 +85,12 @@ extension Engine {
             try expireWaiting(candidate.key, candidate.flags, at: expiresAt, now, transaction)
             return nil
         }
-        var state = try leaveWaiting(candidate.key, candidate.flags, task, transaction)
-        if candidate.isContested {
-            change(candidate.key.queue) { $0.contested[candidate.priority - 1] += 1 }
+        let isFair = queues[Int(candidate.key.queue) - 1].lining == .full
+        var state = try leaveWaiting(
+            candidate.key, candidate.flags, task, served: isFair ? .served(at: now, token: broker.lastToken + 1) : nil,
+            transaction)
+        if let contested = candidate.contested {
+            change(candidate.key.queue) { $0.contested[contested - 1] += 1 }
         }
         if queues[Int(candidate.key.queue) - 1].settings.isGated { passGates(of: candidate.key.queue, now) }
         if task.unique != nil { try freeUniqueKey(of: sequence, task, at: .handedOut, transaction) }
@@ -134,9 +137,13 @@ extension Engine {
     /// Takes a task out of the waiting index, with its due timer and its state record if it has them.
     /// `state` in the result says what it was: SCHEDULED while its due timer stood, PENDING otherwise.
     mutating func leaveWaiting(
-        _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, _ transaction: borrowing Transaction<Writing>
+        _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, served: Stamp? = nil,
+        _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> StateRecord {
         try transaction.delete(Tables.waiting, key.bytes)
+        if flags & WaitingKey.Flag.line != 0 {
+            try leaveLine(key, group: groupHash(task), served: served, transaction)
+        }
         change(key.queue) { $0.countWaiting(key.range, -1) }
         var state = StateRecord(of: task)
         if flags & WaitingKey.Flag.state != 0 {

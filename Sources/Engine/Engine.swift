@@ -20,6 +20,8 @@ public struct Engine {
     var finishedOperations: [(caller: CallerID, answer: Answer)] = []
     /// How many tasks a slice of an operation changes: small, so that others hardly wait.
     public var operationSlice = 100
+    /// How many waiting tasks are put into lines at once when FAIR is switched.
+    public var lineSlice = 1_000
     var types = Names()
     var leases = Leases()
     var room = WaitingRoom()

@@ -38,6 +38,8 @@ struct WaitingKey {
         static let state: UInt8 = 1
         /// It was entered before it was due, so it may have a due timer.
         static let timer: UInt8 = 2
+        /// It stands in the line of its group, too.
+        static let line: UInt8 = 4
     }
 
     var queue: UInt32
@@ -106,6 +108,8 @@ struct TimerKey {
         case members = 9
         /// A plain key goes; the sequence is its hash.
         case text = 10
+        /// More waiting tasks of a queue are to be put into lines, or out of them.
+        case lines = 11
 
         var hasHash: Bool { self == .unique || self == .dependents || self == .members }
     }

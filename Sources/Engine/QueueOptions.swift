@@ -23,6 +23,9 @@ public struct QueueOptions: Hashable, Sendable {
     /// It holds hand-outs back while it is open, and is told how attempts end.
     public var breaker: Bytes?
 
+    /// Whether the groups of its tasks take turns; `nil`: they do not.
+    public var fair: Bool?
+
     public init() {}
 }
 
@@ -44,6 +47,7 @@ public enum QueueOption: String, CaseIterable, Sendable {
     case aging = "AGING"
     case limit = "LIMIT"
     case breaker = "BREAKER"
+    case fair = "FAIR"
 
     /// Takes this one option over from `other`.
     func copy(from other: QueueOptions, to options: inout QueueOptions) {
@@ -64,6 +68,7 @@ public enum QueueOption: String, CaseIterable, Sendable {
         case .aging: options.aging = other.aging
         case .limit: options.limit = other.limit
         case .breaker: options.breaker = other.breaker
+        case .fair: options.fair = other.fair
         }
     }
 }
@@ -86,6 +91,7 @@ extension QueueOptions {
         static let aging: UInt32 = 8_192
         static let limit: UInt32 = 16_384
         static let breaker: UInt32 = 32_768
+        static let fair: UInt32 = 65_536
     }
 
     private var mask: UInt32 {
@@ -106,12 +112,13 @@ extension QueueOptions {
         if aging != nil { mask |= Bit.aging }
         if limit != nil { mask |= Bit.limit }
         if breaker != nil { mask |= Bit.breaker }
+        if fair != nil { mask |= Bit.fair }
         return mask
     }
 
     /// `mask u32 │ [priority u8] [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64]
     /// [keep i64] [most kept i64] [retry share u8] [most dead i64] [most waiting i64] [slots i64] [aging i64]
-    /// [limit] [breaker]`
+    /// [limit] [breaker] [fair u8]`
     func write(to record: inout RecordWriter) {
         record.uint32(mask)
         if let priority = task.priority { record.uint8(UInt8(priority)) }
@@ -126,6 +133,7 @@ extension QueueOptions {
         for number in [maxLength, concurrency, aging] { if let number { record.int64(number) } }
         if let limit { record.bytes(limit) }
         if let breaker { record.bytes(breaker) }
+        if let fair { record.uint8(fair ? 1 : 0) }
     }
 
     init(from record: inout RecordReader) {
@@ -146,6 +154,7 @@ extension QueueOptions {
         if mask & Bit.aging != 0 { aging = record.int64() }
         if mask & Bit.limit != 0 { limit = record.bytes() }
         if mask & Bit.breaker != 0 { breaker = record.bytes() }
+        if mask & Bit.fair != 0 { fair = record.uint8() == 1 }
     }
 }
 

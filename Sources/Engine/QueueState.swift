@@ -11,6 +11,10 @@ struct QueueState {
     var pause = QueuePause()
     /// Nothing is added until it is resumed; what is there is finished.
     var isDraining = false
+    /// Whether its waiting tasks stand in lines.
+    var lining = Lining.none
+    /// The last of them that was put into a line, or out of it, while that is being done.
+    var linedTo = KeyBytes()
 
     /// Tasks now in each state, by the state's raw value.
     private(set) var counts = InlineArray<9, Int64>(repeating: 0)
@@ -78,7 +82,7 @@ struct QueueState {
     }
 
     /// `counts 9 × i64 │ added i64 │ completed i64 │ failed i64 │ waiting 20 × i64 │ name │ paused until: adding i64,
-    /// handing out i64 │ flags u8 (1: draining) │ options`
+    /// handing out i64 │ flags u8 (1: draining) │ lining u8 │ lined to: n u8, n bytes │ options`
     func write(to record: inout RecordWriter) {
         for index in counts.indices { record.int64(counts[index]) }
         record.int64(totalAdded)
@@ -89,6 +93,10 @@ struct QueueState {
         record.int64(pause.adding)
         record.int64(pause.handingOut)
         record.uint8(isDraining ? 1 : 0)
+        record.uint8(lining.rawValue)
+        let place = linedTo.bytes
+        record.uint8(UInt8(place.count))
+        for byte in place { record.uint8(byte) }
         options.write(to: &record)
     }
 
@@ -102,6 +110,10 @@ struct QueueState {
         name = record.bytes()
         pause = QueuePause(adding: record.int64(), handingOut: record.int64())
         isDraining = record.uint8() & 1 != 0
+        let lining = Lining(rawValue: record.uint8())
+        if lining == nil { record.fail() }
+        self.lining = lining ?? .none
+        for _ in 0..<min(UInt8(KeyBytes.capacity), record.uint8()) { linedTo.append(record.uint8()) }
         let options = QueueOptions(from: &record)
         if options != QueueSettings.none.options { settings = QueueSettings(options) }
     }
@@ -110,7 +122,7 @@ struct QueueState {
 /// The broker's own numbers. Stored once a group.
 struct BrokerRecord: Equatable {
     /// Of the record format; another one is not opened.
-    static let format: UInt8 = 4
+    static let format: UInt8 = 7
 
     /// Secret of this data directory: ids' check bits are derived from it.
     var secret: UInt64

@@ -56,20 +56,25 @@ enum Tables {
 
     /// Tasks with an ORDER key whose lives are not over. Key: queue, hash of the key, sequence.
     static let orders = Table(index: 23, name: "orders")
-
     /// Tasks that are one undertaking. Key: sequence.
     static let batches = Table(index: 24, name: "batches")
     /// The tasks of a batch that have not ended. Key: the batch's sequence, the task's sequence.
     static let members = Table(index: 25, name: "members")
     /// What is added when a batch ends. Key: its sequence.
     static let followers = Table(index: 26, name: "followers")
+    /// The waiting tasks of FAIR queues by their groups. Key: `LineKey`.
+    static let lines = Table(index: 27, name: "lines")
+    /// The groups of FAIR queues in the order of their turns. Key: `GroupTurn`'s place in the round.
+    static let turns = Table(index: 28, name: "turns")
+    /// When each of these groups has its turn. Key: queue, priority, group.
+    static let groups = Table(index: 29, name: "groups")
 
     /// What plain keys hold. Key: hash of the key.
-    static let texts = Table(index: 27, name: "texts")
+    static let texts = Table(index: 30, name: "texts")
 
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
         workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents, breakers, moves,
-        orders, batches, members, followers, texts,
+        orders, batches, members, followers, lines, turns, groups, texts,
     ]
 }

@@ -70,12 +70,17 @@ def test_a_lost_lease_and_a_release_keep_the_order(broker):
 
 def test_orders_survive_a_crash(broker):
     with broker.connect() as client:
+        older = client("TASK.ADD", "q", "t", "p", "ORDER", "k")
+        finish(client, older)
         ids = client("TASK.MADD", "q", "ORDER", "k", "TASKS", 3, *["t", "p"] * 3)
         token = take(client)["token"]
     broker.kill()
     broker.start()
     with broker.connect() as client:
         assert client("TASK.RESERVE", 1, "q") is None and info(client)["blocked"] == 2
+        # Who is in hand is known again: an older one that comes back waits for it.
+        assert client("TASK.RETRY", older) == b"BLOCKED" and ids[0] in why(client, older)["detail"]
+        assert client("TASK.CANCEL", older) == b"CANCELLED"
         client("TASK.ACK", ids[0], token)
         finish(client, ids[1])
         finish(client, ids[2])

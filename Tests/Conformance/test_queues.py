@@ -50,15 +50,14 @@ def test_options_are_told_and_outlive_a_restart(broker, protocol):
     with broker.connect(protocol) as client:
         options = as_map(client("QUEUE.GET", "q"))
         assert list(options) == ["PRIORITY", "RETRIES", "BACKOFF", "JITTER", "LEASE", "TIMEOUT", "TTL", "KEEP", "KEEPMAX",
-                                 "RETRYSHARE", "DLQMAX", "MAXLEN", "CONCURRENCY", "AGING", "LIMIT", "BREAKER"]
+                                 "RETRYSHARE", "DLQMAX", "MAXLEN", "CONCURRENCY", "AGING", "LIMIT", "BREAKER", "FAIR"]
         assert options["BACKOFF"] == b"LINEAR 5 50" and options["JITTER"] == 10 and options["TIMEOUT"] is None
         assert (options["PRIORITY"], options["RETRIES"], options["LEASE"], options["KEEPMAX"]) == (9, 1, 70, 7)
         assert info(client)["retry_share"] == 40
         assert client("QUEUE.SET", "q", "RETRYSHARE", "ADAPTIVE", "KEEPMAX", "DEFAULT") == "OK"
         options = as_map(client("QUEUE.GET", "q"))
         assert options["RETRYSHARE"] == b"ADAPTIVE" and options["KEEPMAX"] == 1_000_000
-        for later in ("GROUPCONCURRENCY", "FAIR"):
-            assert "syntax error" in client("QUEUE.SET", "q", later, 1)
+        assert options["FAIR"] == b"off" and "syntax error" in client("QUEUE.SET", "q", "FAIR", 1)
 
 
 def test_a_task_keeps_the_options_it_was_added_with(broker):

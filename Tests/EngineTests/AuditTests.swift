@@ -23,7 +23,7 @@ struct Plant: Sendable, CustomTestStringConvertible {
 extension Plant {
     private typealias Store = PlantedStore
 
-    static let all: [Plant] = tasks + states + indexes + batches + numbers
+    static let all: [Plant] = tasks + states + indexes + batches + lines + numbers
 
     private static let tasks = [
         Plant(.waitingWithoutTask, "the record is gone") { (transaction, store) throws(StorageError) in
@@ -249,7 +249,7 @@ struct AuditTests {
         #expect(findings == [], "\(findings)")
         fixture.store.close()
         let report = try check(fixture, repair: true)
-        #expect(report.count == 0 && report.left == 0 && report.tasks == 9, "\(report)")
+        #expect(report.count == 0 && report.left == 0 && report.tasks == 10, "\(report)")
     }
 
     @Test("what is planted is found, and after a repair nothing is left", arguments: Plant.all)

@@ -8,7 +8,8 @@ struct PlantedStore: Sendable {
         "tasks", "states", "waiting", "timers", "ended", "bodies", "history", "queues", "names", "requests",
         "quarantine", "unique", "workers", "logs", "kinds",
         "operations", "crons", "limits", "permits", "dependencies", "dependents", "breakers", "moves",
-        "orders", "batches", "members", "followers", "texts",
+        "orders", "batches", "members", "followers", "lines", "turns", "groups",
+        "texts",
     ].enumerated().map { Table(index: $0.offset, name: $0.element) }
 
     static func table(_ name: String) -> Table { tables.first { $0.name == name } ?? tables[0] }
@@ -46,6 +47,7 @@ struct PlantedStore: Sendable {
         request.options.order = Bytes("key".utf8)
         try fixture.run(.add(request))
         try Self.addBatch(fixture)
+        try Self.addGroup(fixture)
     }
 
     static func key(_ sequence: UInt64) -> KeyBytes {

@@ -35,6 +35,7 @@ extension Generator {
         options.maxLength = random.pick([nil, 1, 3, 8])
         options.concurrency = random.pick([nil, nil, 1, 3])
         options.aging = random.pick([nil, 1, 7, 100])
+        options.fair = random.pick([nil, true, true, false])
         options.limit = random.pick([nil, nil, Self.limits[0], Self.limits[0], Self.limits[1]])
         options.breaker = random.pick([nil] + Self.breakers)
         var given: [QueueOption] = []

@@ -13,7 +13,7 @@ extension Model {
         texts = texts.filter { $0.value.until.map { $0 > now } ?? true }
         holds = holds.filter { $0.value.until.map { $0 > now } ?? true }
         // And breakers count failures in their order.
-        if keepsFew || hasParked || !breakers.isEmpty || !batches.isEmpty { return settleInOrder(now) }
+        if keepsFew || hasParked || hasFair || !breakers.isEmpty || !batches.isEmpty { return settleInOrder(now) }
         for id in tasks.keys {
             while let next = tasks[id]?.nextInstant, next <= now { happen(id, at: next) }
         }
@@ -58,6 +58,7 @@ extension Model {
         task.state = to
         if to != .active { task.hold = nil }
         tasks[id] = task
+        forgetGroups()
     }
 
     /// Ends a task: it stays as long as KEEP says, in the DLQ for ever.

@@ -35,12 +35,12 @@ extension Model {
             tasks[id] = task
             takeKey(of: id, now)
         }
+        if task.queue == before.queue { leaveLine(id) } else { keepOrder(before, now) }
         task.priority = request.priority ?? task.priority
         task.runAt = request.runAt.map { max(now, $0) } ?? task.runAt
         tasks[id] = task
         let state: TaskState = task.runAt > now ? .scheduled : .pending
         move(id, state, "move", now)
-        keepOrder(before, now)
         keepOrder(task, now)
         return .state(tasks[id]?.state ?? state)
     }

@@ -67,8 +67,12 @@ extension Model {
         if isPaused(queue, \.handingOut, now) { return nil }
         if !hasSlot(queue) || isHeldBack(queue, now) { return nil }
         let due = tasks.values.filter { $0.queue == queue && $0.isWaiting && $0.runAt <= now }
-        guard let priority = due.map({ self.priority(of: $0, now) }).max() else { return nil }
-        let ranked = due.filter { self.priority(of: $0, now) == priority }.sorted { isBefore($0, $1, now) }
+        guard let first = due.min(by: { isBefore($0, $1, now) }) else { return nil }
+        let isFair = fair.contains(queue)
+        let priority = isFair ? first.priority : self.priority(of: first, now)
+        let members =
+            isFair ? ofNextGroup(due, first: first) : due.filter { self.priority(of: $0, now) == priority }
+        let ranked = members.sorted { ($0.runAt, $0.id) < ($1.runAt, $1.id) }
         let fresh = ranked.first { !$0.isRetry }
         let retry = ranked.first { $0.isRetry }
         guard let fresh, let retry else { return ranked.first.map { ($0.id, nil) } }

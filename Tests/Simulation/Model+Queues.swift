@@ -45,6 +45,7 @@ extension Model {
             case .aging: set.aging = new.aging
             case .limit: set.limit = new.limit
             case .breaker: set.breaker = new.breaker
+            case .fair: set.fair = new.fair
             }
         }
         options[request.queue] = set
@@ -172,6 +173,7 @@ extension Model {
             if holder == nil { takeKey(of: id, now) }
         }
         if reset { task.attempt = 0 } else { task.retries = max(task.retries, task.attempt) }
+        if task.isWaiting { leaveLine(id) }
         task.runAt = now
         task.expiresAt = task.timeToLive.map { now + $0 }
         (task.endedAt, task.result) = (nil, nil)

@@ -100,6 +100,7 @@ extension Model {
             token: token, startedAt: now, length: length, leaseEnd: now + length)
         tasks[id] = task
         move(id, .active, "reserve", now)
+        serve(task, token, now)
         passGates(task.queue, now)
         freeKey(of: id) { $0.until == .start }
         count(request.worker) { $0.started += 1 }

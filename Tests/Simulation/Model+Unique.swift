@@ -68,5 +68,6 @@ extension Model {
         freeKey(of: id) { $0.until != .expire || $0.span == nil }
         tellWatches(removing: id)
         tasks[id] = nil
+        forgetGroups()
     }
 }

@@ -21,6 +21,10 @@ struct Model {
     /// How many names of workers were new.
     var metWorkers = 0
     var nonces: [Bytes: Remembered] = [:]
+    /// The queues whose groups take turns now; when switching is done, is the engine's business.
+    var fair: Set<Bytes> = []
+    /// The last hand-out of each group that has waited for its next turn since.
+    var served: [Ring: Turn] = [:]
     var limits: [Bytes: ModelLimit] = [:]
     var breakers: [Bytes: ModelBreaker] = [:]
     var batches: [TaskID: ModelBatch] = [:]

@@ -36,6 +36,7 @@ extension Simulation {
                 try self.observeCrons(engine, answer, transaction)
                 try self.observeFollowers(engine, transaction)
                 try self.observeChildren(of: operation, engine, transaction)
+                self.model.observeFair(engine.fairQueues)
                 let expected = self.model.apply(operation, now: self.now, answer: answer)
                 self.compare(expected, Outcome(answer))
             }
@@ -56,7 +57,7 @@ extension Simulation {
                 // Blocked callers are served from what the bookkeeping brought to light: with them it is not behind.
                 // And where KEEPMAX counts, what was late would be counted late.
                 if !self.model.calls.isEmpty || !self.model.watches.isEmpty || !self.model.drains.isEmpty
-                    || self.model.keepsFew || self.model.hasParked || !self.model.batches.isEmpty
+                    || self.model.keepsFew || self.model.hasParked || !self.model.batches.isEmpty || self.model.hasFair
                 {
                     _ = try engine.advance(to: self.now, limit: 10_000, in: transaction)
                     try self.observeCrons(engine, .ok, transaction)
@@ -131,6 +132,7 @@ extension Simulation {
             if delivered.updateValue(answer, forKey: caller) != nil { twice = caller }
         }
         guard finding == nil else { return }
+        model.observeFair(engine.fairQueues)
         if let twice { found("caller \(twice) was answered twice") }
         compare(model.serveWaiting(now, delivered), delivered.mapValues(Outcome.init))
         if Set(engine.waitingCallers) != Set(model.waitingCallers) {

@@ -25,6 +25,7 @@ extension ReplyWriter {
             case .aging: options.aging.map { integer($0) } ?? null()
             case .limit: options.limit.map { bulk($0) } ?? null()
             case .breaker: options.breaker.map { bulk($0) } ?? null()
+            case .fair: bulk(options.fair == true ? "on" : "off")
             }
         }
     }

@@ -44,6 +44,7 @@ extension Keyword {
     static let `for` = Keyword("FOR")
     static let until = Keyword("UNTIL")
     static let on = Keyword("ON")
+    static let off = Keyword("OFF")
     static let start = Keyword("START")
     static let done = Keyword("DONE")
     static let expire = Keyword("EXPIRE")

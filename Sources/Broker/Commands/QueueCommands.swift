@@ -17,7 +17,7 @@ let queueCommands = [
             "queue [PRIORITY p] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | "
             + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [KEEPMAX n] "
             + "[RETRYSHARE pct | ADAPTIVE] [DLQMAX n] [MAXLEN n] [CONCURRENCY n] [AGING ms] [LIMIT name] "
-            + "[BREAKER name] [REQ nonce]",
+            + "[BREAKER name] [FAIR on | off] [REQ nonce]",
         summary: "Sets options of a queue; DEFAULT as a value takes one back. Tasks keep what they were added with.",
         group: "queue", reply: "OK", run: .write(parseSet)),
     Command(
@@ -84,6 +84,7 @@ private func queueRequest(
         case .retryShare: set.options.retryShare = Int(try cursor.integer("RETRYSHARE", in: 0...100))
         case .limit: set.options.limit = try cursor.name("LIMIT")
         case .breaker: set.options.breaker = try cursor.name("BREAKER")
+        case .fair: set.options.fair = try cursor.onOrOff()
         default: try cursor.taskOption(word, &set.options.task)
         }
     }
@@ -157,6 +158,14 @@ private func queueRequest(
 }
 
 extension ArgumentCursor {
+    /// `on` or `off`, in either case.
+    fileprivate mutating func onOrOff() throws(CommandError) -> Bool {
+        if skip(.on) { return true }
+        if skip(.off) { return false }
+        _ = option()
+        throw syntaxError()
+    }
+
     /// The name of a task's state, in either case.
     mutating func taskState(orElse others: String = "") throws(CommandError) -> TaskState {
         let index = try take("STATE")

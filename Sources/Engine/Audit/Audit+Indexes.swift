@@ -22,6 +22,7 @@ extension Audit {
                     .misplacedWaiting, "flags of task \(audit.name(key.sequence))",
                     .entry(Tables.waiting, bytes, flags: better))
             }
+            if flags & WaitingKey.Flag.line != 0 { try audit.check(lineOf: known, key, transaction) }
             audit.tally(key.queue) {
                 $0.countWaiting(key.range, 1)
                 $0.count(key.range.lane == .parked ? .blocked : .pending, 1)
@@ -67,6 +68,7 @@ extension Audit {
         case .dependents: true
         case .batch, .members: try isNeeded(batch: timer, transaction)
         case .text: try isNeeded(text: timer, transaction)
+        case .lines: queues[timer.queue]?.lining.isUnderWay
         case .due, .timeToLive, .retention: nil
         }
     }
@@ -78,7 +80,7 @@ extension Audit {
         switch timer.kind {
         case .timeToLive: return known.ended == nil && known.expiresAt == timer.at
         case .retention: return known.ended?.keepUntil == timer.at
-        case .unique, .resume, .surplus, .dependents, .batch, .members, .text: return true
+        case .unique, .resume, .surplus, .dependents, .batch, .members, .text, .lines: return true
         case .due:
             guard known.isWaiting, known.state.runAt == timer.at else { return false }
             let key = known.waitingKey(timer.sequence).bytes

@@ -50,6 +50,11 @@ extension Audit {
     /// A pause that ends by itself has its timer.
     mutating func checkPauses<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
         for (number, queue) in queues.sorted(by: { $0.key < $1.key }) {
+            if queue.lining.isUnderWay, try !hasLiningTimer(number, transaction) {
+                report(
+                    .timerMissing, "lines of queue \(number)",
+                    .entry(Tables.timers, TimerKey(at: now, kind: .lines, sequence: 0, queue: number).bytes, flags: 0))
+            }
             guard let at = queue.pause.nextEnd else { continue }
             try expect(TimerKey(at: at, kind: .resume, sequence: 0, queue: number), transaction)
         }

@@ -43,6 +43,7 @@ struct Audit {
         try walkDependencies(transaction)
         try walkOrders(transaction)
         try walkBatches(transaction)
+        try walkLines(transaction)
         try walkUnique(transaction)
         try walkBodies(transaction)
         try walkHistory(transaction)

@@ -33,6 +33,10 @@ public struct Disagreement: Sendable {
         case memberMissing = "task its batch does not know"
         /// Its counts, or whether it is over.
         case batchWrong = "wrong numbers of a batch"
+        case lineDangling = "place in a line of a task that does not stand there"
+        case lineMissing = "task that is missing in its line"
+        case turnDangling = "turn of a group without tasks"
+        case turnMissing = "group that never has its turn"
         case nameMissing = "missing name of a type"
         case queueMissing = "missing record of a queue"
         case counterWrong = "wrong counter"
@@ -63,6 +67,7 @@ enum Repair: Sendable {
     case unique(UInt32, UInt64, UniqueBucket)
     case kind(KeyBytes, DeadKind)
     case batch(UInt64, BatchRecord)
+    case group(KeyBytes, GroupTurn)
     case typeName(UInt32, Bytes)
     case queue(QueueState)
     case broker(BrokerRecord)
@@ -79,6 +84,7 @@ enum Repair: Sendable {
             let key = UniqueBucket.key(queue, hash)
             try transaction.delete(Tables.unique, key)
             if !bucket.holds.isEmpty { try transaction.put(Tables.unique, key) { bucket.write(to: &$0) } }
+        case .group(let key, let group): try transaction.put(Tables.groups, key) { group.write(to: &$0) }
         case .kind(let key, let kind): try transaction.put(Tables.kinds, key) { kind.write(to: &$0) }
         case .batch(let number, let batch):
             try transaction.put(Tables.batches, taskKey(number)) { batch.write(to: &$0) }

@@ -1,0 +1,46 @@
+import MartletProtocol
+import MartletStorage
+
+/// The lines of FAIR queues.
+extension Census {
+    mutating func readLines<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
+        lines = try keys(Tables.lines, transaction).map(LineKey.read)
+        turns = Set(try keys(Tables.turns, transaction).map(\.bytes))
+        var read: [Bytes: GroupTurn] = [:]
+        try transaction.scanRecords(Tables.groups, from: KeyBytes(), prefix: KeyBytes()) { key, record in
+            read[key.bytes] = GroupTurn(from: &record)
+            return true
+        }
+        groups = read
+    }
+
+    /// Who waits in a line says so, tasks of one group stand together, and each group has its turn.
+    func lineDisagreements() -> [String] {
+        var findings: [String] = []
+        let lined = waiting.filter { $0.value.flags & WaitingKey.Flag.line != 0 }
+        let standing = Set(lines.map(\.key.sequence))
+        findings += standing.symmetricDifference(lined.keys).map { "task \($0) stands in a line and does not say so" }
+        if standing.count != lines.count { findings.append("a task stands in two lines") }
+        var names: [Bytes: Set<Bytes?>] = [:]
+        var firsts: [Bytes: Stamp] = [:]
+        var turnsDue: Set<Bytes> = []
+        for (key, group) in lines {
+            if waiting[key.sequence]?.key.bytes != key.bytes {
+                findings.append("task \(key.sequence) is lined up wrongly")
+            }
+            let place = GroupTurn.key(queue: key.queue, priority: key.range.priority, group: group).bytes
+            names[place, default: []].insert(tasks[key.sequence]?.group)
+            firsts[place] = min(firsts[place] ?? Stamp(due: key), Stamp(due: key))
+            let turn = groups[place]?.turnKey(queue: key.queue, priority: key.range.priority, group: group)
+            if let turn { turnsDue.insert(turn.bytes) }
+        }
+        if names.values.contains(where: { $0.count > 1 }) { findings.append("tasks of two groups stand in one line") }
+        findings += Set(firsts.keys).symmetricDifference(groups.keys).map { "a group has a line and no turn: \($0)" }
+        for (place, first) in firsts {
+            guard let group = groups[place], group.turn != max(group.served, first) else { continue }
+            findings.append("a group has its turn at a wrong time: \(place)")
+        }
+        if turns != turnsDue { findings.append("the round is not what the groups say") }
+        return findings
+    }
+}

@@ -1,0 +1,86 @@
+public import MartletProtocol
+import MartletStorage
+
+/// FAIR is switched on or off: the waiting tasks are put into lines, or out of them, in slices; until all stand in one,
+/// hand-outs go by the plain order.
+extension Engine {
+    /// Waiting tasks a timer lines up: few, because many timers may fire in a group.
+    private static let linedByTimer = 4
+
+    /// The queues whose groups take turns now.
+    public var fairQueues: Set<Bytes> {
+        Set(queues.filter { $0.lining == .full && !$0.name.isEmpty }.map(\.name))
+    }
+
+    /// What FAIR says of a queue has changed. A slice is done at once; a change that is under way is finished first.
+    mutating func line(
+        _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard turnLining(queue) else { return }
+        try lineUp(queue, limit: lineSlice, now, transaction)
+    }
+
+    /// The next slice of a change that is under way.
+    mutating func lineMore(
+        _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        try lineUp(queue, limit: min(Self.linedByTimer, lineSlice), now, transaction)
+    }
+
+    /// Begins a change if one is due; whether it did.
+    private mutating func turnLining(_ queue: UInt32) -> Bool {
+        let state = queues[Int(queue) - 1]
+        let isWanted = state.options.fair == true
+        guard !state.lining.isUnderWay, state.lining.takes != isWanted else { return false }
+        change(queue) {
+            $0.lining = isWanted ? .filling : .clearing
+            $0.linedTo = KeyBytes()
+        }
+        return true
+    }
+
+    /// Puts the next waiting tasks into lines, or takes them out; a timer sees to the rest.
+    private mutating func lineUp(
+        _ queue: UInt32, limit: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let state = queues[Int(queue) - 1]
+        guard state.lining.isUnderWay else { return }
+        let isFilling = state.lining == .filling
+        let place = state.linedTo
+        let prefix = queueKey(queue)
+        var entries: [(key: KeyBytes, flags: UInt8)] = []
+        try transaction.scan(Tables.waiting, from: place.count > 0 ? place : prefix, prefix: prefix) { key, flags in
+            if key != place { entries.append((key, flags)) }
+            return entries.count <= limit
+        }
+        for entry in entries.prefix(limit) {
+            let key = WaitingKey(entry.key)
+            let isLined = entry.flags & WaitingKey.Flag.line != 0
+            if key.range.lane != .parked, isLined != isFilling {
+                try line(key, entry.flags, isFilling, now, transaction)
+            }
+        }
+        guard entries.count > limit else {
+            change(queue) { $0.lining = isFilling ? .full : .none }
+            touched.insert(queue)
+            // Meanwhile somebody may have said otherwise.
+            if turnLining(queue) { try setTimer(now, .lines, 0, queue, transaction) }
+            return
+        }
+        change(queue) { $0.linedTo = entries[limit - 1].key }
+        try setTimer(now, .lines, 0, queue, transaction)
+    }
+
+    private mutating func line(
+        _ key: WaitingKey, _ flags: UInt8, _ isFilling: Bool, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard let (task, _) = try readable(Candidate(key, flags), now, transaction) else { return }
+        try transaction.put(Tables.waiting, key.bytes, flags: flags ^ WaitingKey.Flag.line)
+        if isFilling {
+            try enterLine(key, group: groupHash(task), transaction)
+        } else {
+            try leaveLine(key, group: groupHash(task), served: nil, transaction)
+        }
+    }
+}
