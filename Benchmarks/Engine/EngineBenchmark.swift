@@ -4,11 +4,17 @@ import MartletProtocol
 import MartletStorage
 
 /// Measures the engine alone: add, reserve and acknowledge in groups, no sockets. Prints microseconds of CPU and of
-/// wall time a job. Usage: `engine-bench [jobs] [jobs a group] [KEEP in ms]`
+/// wall time a job. Usage: `engine-bench [jobs] [jobs a group] [KEEP in ms]`; `engine-bench fair` is a
+/// benchmark of its own.
 @main
 struct EngineBenchmark {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+        if CommandLine.arguments.dropFirst().first == "fair" {
+            let fair = FairBenchmark(
+                tasks: arguments.first ?? 200_000, groups: arguments.dropFirst().first ?? 100_000)
+            exit(try fair.run() ? 0 : 1)
+        }
         let jobs = arguments.first ?? 200_000
         let size = max(1, arguments.dropFirst().first ?? 85)
         let keep = Int64(arguments.dropFirst(2).first ?? 0)

@@ -20,8 +20,21 @@ extension PlantedStore {
 extension Plant {
     private typealias Store = PlantedStore
 
-    /// The lines of FAIR queues.
+    /// The orders of ORDER keys and the lines of FAIR queues.
     static let lines = [
+        Plant(.orderMissing, "it waits for nobody") { (transaction, store) throws(StorageError) in
+            let all = KeyBytes()
+            let first = try transaction.first(Store.table("orders"), from: all, prefix: all)
+            guard let key = first?.key else { return }
+            try transaction.delete(Store.table("orders"), key)
+        },
+        Plant(.orderDangling, "of a task without a key") { (transaction, store) throws(StorageError) in
+            var key = KeyBytes()
+            key.append(UInt32(1))
+            key.append(UInt64(7))
+            key.append(store.pending)
+            try transaction.put(Store.table("orders"), key, flags: 0)
+        },
         Plant(.lineMissing, "a task in no line") { (transaction, store) throws(StorageError) in
             try transaction.delete(Store.table("lines"), try Store.only("lines", transaction))
         },

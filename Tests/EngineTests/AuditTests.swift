@@ -152,19 +152,6 @@ extension Plant {
             guard let key = first?.key else { return }
             try transaction.delete(Store.table("dependents"), key)
         },
-        Plant(.orderMissing, "it waits for nobody") { (transaction, store) throws(StorageError) in
-            let all = KeyBytes()
-            let first = try transaction.first(Store.table("orders"), from: all, prefix: all)
-            guard let key = first?.key else { return }
-            try transaction.delete(Store.table("orders"), key)
-        },
-        Plant(.orderDangling, "of a task without a key") { (transaction, store) throws(StorageError) in
-            var key = KeyBytes()
-            key.append(UInt32(1))
-            key.append(UInt64(7))
-            key.append(store.pending)
-            try transaction.put(Store.table("orders"), key, flags: 0)
-        },
         Plant(.dependencyDangling, "of a task that is not parked") { (transaction, store) throws(StorageError) in
             var key = Store.key(store.unique)
             key.append(store.pending)
