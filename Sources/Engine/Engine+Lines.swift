@@ -112,6 +112,29 @@ extension Engine {
         return nil
     }
 
+    /// The same without a change: what cannot be read is not seen.
+    func nextInTurn<A>(
+        _ queue: UInt32, _ priority: Int, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Candidate? {
+        let round = GroupTurn.prefix(queue: queue, priority: priority)
+        guard let first = try transaction.first(Tables.turns, from: round, prefix: round) else { return nil }
+        let group = GroupTurn.readTurn(first.key).group
+        var heads: [Candidate] = []
+        for lane in [Lane.fresh, .retry] {
+            let range = WaitingRange(priority: priority, lane: lane)
+            let prefix = LineKey.prefix(queue: queue, range: range, group: group)
+            guard let place = try transaction.first(Tables.lines, from: prefix, prefix: prefix) else { continue }
+            let key = LineKey.read(place.key).key
+            guard key.due <= now,
+                let entry = try transaction.first(Tables.waiting, from: key.bytes, prefix: key.bytes)
+            else { continue }
+            heads.append(Candidate(key, entry.flags))
+        }
+        guard heads.count == 2 else { return heads.first }
+        let state = self.queue(queue)
+        return Self.retryTurn(state.contested[priority - 1] + 1, share: Int64(state.retryShare)) ? heads[1] : heads[0]
+    }
+
     /// The first task of a group's lane if it is due. A task that was put aside since leaves its line here.
     private func lineHead(
         _ queue: UInt32, _ range: WaitingRange, _ group: UInt64, _ now: Timestamp,

@@ -185,6 +185,10 @@ extension Engine {
             if range.lane == .fresh, fresh.map(head.precedes) ?? true { fresh = head }
             if range.lane == .retry, retry.map(head.precedes) ?? true { retry = head }
         }
+        if state.lining == .full, let one = fresh ?? retry {
+            let first = retry.map { $0.precedes(one) ? $0 : one } ?? one
+            return try nextInTurn(queue, first.key.range.priority, now, transaction)
+        }
         guard let fresh, let retry else { return fresh ?? retry }
         guard fresh.priority == retry.priority else { return fresh.priority > retry.priority ? fresh : retry }
         let turn = state.contested[fresh.priority - 1] + 1

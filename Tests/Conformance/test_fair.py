@@ -1,6 +1,7 @@
 """FAIR: the groups of a queue take turns within a priority."""
 
 import collections
+import time
 
 from broker import eventually
 from test_queues import info
@@ -40,9 +41,12 @@ def test_whoever_comes_waits_for_those_whose_turn_it_is_already(broker):
         big = add(client, 6, "GROUP", "big")
         other = add(client, 3, "GROUP", "other")
         assert reserve(client, 2) == [big[0], other[0]]
+        # Within one millisecond whoever comes precedes whoever was served.
+        time.sleep(0.005)
         late = add(client, 1, "GROUP", "late")
         assert reserve(client, 3) == [big[1], other[1], late[0]]
         # A group that was served and comes again comes last.
+        time.sleep(0.005)
         again = add(client, 1, "GROUP", "late")
         assert reserve(client, 3) == [big[2], other[2], again[0]]
 
