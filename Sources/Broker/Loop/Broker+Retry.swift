@@ -46,12 +46,13 @@ extension Broker {
 
     private func writeAlone(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp) {
         guard let error = tryAlone(command, cursor, connection, now) else { return }
+        // It was undone, its reading too: it is the next command again.
+        guard let (command, cursor) = next(connection, now) else { return }
         // What finishes work in hand may use the room that is kept for it.
         if error.kind == .full, finishesWork(command, cursor, connection), store.giveUpReserve() {
-            guard tryAlone(command, cursor, connection, now) != nil else { return }
+            guard tryAlone(command, cursor, connection, now) != nil, next(connection, now) != nil else { return }
         }
         gate.failed(error, store, now, logger)
-        guard next(connection, now) != nil else { return }
         refuse(gate.failure(error), connection)
         done(connection)
     }
