@@ -86,6 +86,7 @@ let package = Package(
             name: "jobs",
             dependencies: [
                 "MartletClient", nio, nioPosix, logging, lifecycle,
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

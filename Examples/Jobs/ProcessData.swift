@@ -1,3 +1,4 @@
+import Crypto
 import Logging
 import MartletClient
 
@@ -27,6 +28,12 @@ enum ProcessData: TaskDefinition {
 }
 
 extension ProcessData.Payload {
+    /// Where the figures of this very table are kept.
+    var key: String {
+        let digest = SHA256.hash(data: Array(csv.utf8))
+        return "jobs:figures:" + digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    }
+
     /// Fields that are no numbers are left out of their column's figures.
     func statistics(_ context: TaskContext) async throws -> ProcessData.Output {
         var lines = csv.split(whereSeparator: \.isNewline)

@@ -26,6 +26,9 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Seconds that a task takes in addition, so that there is something to watch.")
     var pace = 0.0
 
+    @Option(help: "Seconds for which the figures of a table are kept for all workers.")
+    var cache = 60.0
+
     @Option(help: "Seconds that running tasks have to finish after SIGTERM.")
     var grace = 20.0
 
@@ -49,14 +52,16 @@ struct WorkerCommand: AsyncParsableCommand {
         guard (0.01...86_400).contains(hardLimit), (0.01...3_600).contains(beat) else {
             throw ValidationError("--hard-limit must be 0.01 to 86400, --beat 0.01 to 3600")
         }
+        guard (0.001...86_400).contains(cache) else { throw ValidationError("--cache must be 0.001 to 86400") }
         if let smtp, Post.server(smtp) == nil { throw ValidationError("not HOST:PORT: \(smtp)") }
     }
 
     func run() async throws {
         let logger = Jobs.logger("jobs.worker")
+        let client = MartletClient(options.broker, logger: logger)
         let worker = Worker(
-            options.broker, queues: [Jobs.queue], handlers: handlers, options: workerOptions, logger: logger)
-        var services: [any Service] = [worker]
+            options.broker, queues: [Jobs.queue], handlers: handlers(client), options: workerOptions, logger: logger)
+        var services: [any Service] = [client, worker]
         if let healthPort { services.insert(HealthEndpoint(port: healthPort, worker: worker, logger: logger), at: 0) }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
@@ -77,7 +82,7 @@ struct WorkerCommand: AsyncParsableCommand {
         return options
     }
 
-    private var handlers: TaskHandlers {
+    private func handlers(_ client: MartletClient) -> TaskHandlers {
         let post: Post = smtp.flatMap(Post.server) ?? .outbox(URL(filePath: outbox, directoryHint: .isDirectory))
         let images = URL(filePath: images, directoryHint: .isDirectory)
         let pace = Duration.seconds(pace)
@@ -88,7 +93,11 @@ struct WorkerCommand: AsyncParsableCommand {
             return try await next(payload, context)
         }
         handlers.register(SendEmail.self) { mail, context in try await post.send(mail, as: context.id) }
-        handlers.register(ProcessData.self) { table, context in try await table.statistics(context) }
+        let (span, limit) = (Duration.seconds(cache), Duration.seconds(hardLimit))
+        handlers.register(ProcessData.self) { table, context in
+            // Asked again, the same table need not be summed up again.
+            try await client.cached(table.key, for: span, within: limit) { try await table.statistics(context) }
+        }
         handlers.register(ResizeImage.self) { order, context in try await order.carryOut(in: images, context) }
         return handlers
     }

@@ -68,6 +68,8 @@ struct SnippetTests {
         try await Snippets.limit(client, answer) { $0 }
         try await Snippets.guardCalls(client) { $0 }
         try await Snippets.together(client)
+        #expect(try await Snippets.compute(client) { $0 } == "rates")
+        #expect(try await Snippets.compute(client) { _ in "others" } == "rates")
         working.cancel()
         _ = await working.result
         await client.close()

@@ -212,6 +212,44 @@ def test_tables_are_summed_up(jobs, broker):
     stop(worker)
 
 
+def computed(client, ids):
+    """Those of the tasks that summed up by themselves."""
+    for ended in client("TASK.WAIT", len(ids), *ids, "BLOCK", 60000):
+        assert as_map(ended)["state"] == b"COMPLETED"
+    return [id for id in ids if client("TASK.LOGS", id)[1]]
+
+
+def test_two_processes_sum_up_a_table_once(jobs, broker):
+    workers = [jobs("worker", "--slots", 4, "--cache", 600) for _ in range(2)]
+    table = json.dumps({"csv": "n,m\n" + "\n".join(f"{n},{n % 7}" for n in range(60000))})
+    with broker.connect() as client:
+        eventually(lambda: len(client("WORKER.LIST")) == 2, 10, "two workers")
+        # One command, so that all eight slots begin with it at once.
+        ids = client("TASK.MADD", "default", "TASKS", 40, *["process_data", table] * 40)
+        assert len(computed(client, ids)) == 1
+        results = {as_map(client("TASK.GET", id))["worker"]: client("TASK.RESULT", id) for id in ids}
+        assert len(results) == 2 and len(set(map(lambda text: json.dumps(json.loads(text), sort_keys=True),
+                                                 results.values()))) == 1
+        other = client("TASK.ADD", "default", "process_data", json.dumps({"csv": "n\n1"}))
+        assert computed(client, [other]) == [other]
+    for worker in workers:
+        stop(worker)
+
+
+def test_a_process_that_dies_while_it_computes_holds_up_nobody_for_long(jobs, broker):
+    first = jobs("worker", "--slots", 1, "--hard-limit", 4, "--cache", 600)
+    table = json.dumps({"csv": "n,m\n" + "\n".join(f"{n},{n % 7}" for n in range(600000))})
+    with broker.connect() as client:
+        client("TASK.ADD", "default", "process_data", table, "LEASE", 3600000)
+        eventually(lambda: client("KEYS", "jobs:figures:*:computing"), 20, "the computation")
+        first.kill()
+        assert not [key for key in client("KEYS", "jobs:figures:*") if not key.endswith(b":computing")]
+        second = jobs("worker", "--slots", 1, "--hard-limit", 60, "--cache", 600)
+        id = client("TASK.ADD", "default", "process_data", table)
+        assert computed(client, [id]) == [id]
+    stop(second)
+
+
 def ppm(width, height, pixel):
     return b"P6\n# a comment\n%d %d\n255\n" % (width, height) + b"".join(
         bytes(pixel(x, y)) for y in range(height) for x in range(width))

@@ -45,4 +45,9 @@ extension Snippets {
         try await album.seal()
         print(try await album.details().completed)
     }
+
+    static func compute(_ client: MartletClient, _ fetch: (String) async throws -> String) async throws -> String {
+        let rates = try await client.cached("rates:eur", for: .seconds(60)) { try await fetch("rates") }
+        return rates
+    }
 }
