@@ -1,5 +1,4 @@
 import MartletClient
-import Synchronization
 import Testing
 
 /// Get or compute, against the real broker.
@@ -11,12 +10,12 @@ struct CacheTests {
     @Test func aValueIsComputedOnceHoweverManyAsk() async throws {
         let broker = try BrokerProcess()
         let clients = (0..<4).map { _ in MartletClient(broker.configuration) }
-        let computed = Mutex(0)
+        let computed = Seen<Int>()
         try await withThrowingTaskGroup(of: Quota.self) { group in
             for number in 0..<200 {
                 group.addTask {
                     try await clients[number % 4].cached("quota", for: .seconds(600)) {
-                        computed.withLock { $0 += 1 }
+                        computed.add(number)
                         for _ in 0..<1_000 { await Task.yield() }
                         return Quota(left: 7)
                     }
@@ -24,7 +23,7 @@ struct CacheTests {
             }
             for try await quota in group { #expect(quota == Quota(left: 7)) }
         }
-        #expect(computed.withLock { $0 } == 1)
+        #expect(computed.all.count == 1)
         try await clients[0].forget("quota")
         #expect(try await clients[1].cached("quota", for: .milliseconds(1)) { Quota(left: 8) } == Quota(left: 8))
         for client in clients { await client.close() }
@@ -72,5 +71,65 @@ struct CacheTests {
         dead.cancel()
         _ = await dead.result
         await client.close()
+    }
+
+    /// Starts a computation, lets `meanwhile` happen before it ends, and tells what it gave.
+    private func slow(
+        _ client: MartletClient, within limit: Duration, _ meanwhile: () async throws -> Void
+    ) async throws -> Int {
+        let (begun, released) = (Gate(), Gate())
+        async let value = client.cached("key", for: .seconds(600), within: limit) {
+            begun.open()
+            await released.wait()
+            return 1
+        }
+        await begun.wait()
+        try await meanwhile()
+        released.open()
+        return try await value
+    }
+
+    @Test func whoIsTooSlowDoesNotOverwriteWhatAnotherFoundOut() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        let late = try await slow(client, within: .milliseconds(200)) {
+            let quick = try await client.cached("key", for: .seconds(600)) { 2 }
+            #expect(quick == 2)
+        }
+        #expect(late == 1)
+        #expect(try await client.cached("key", for: .seconds(600)) { 3 } == 2)
+        await client.close()
+    }
+
+    @Test func whatWasForgottenMeanwhileIsNotKept() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        let old = try await slow(client, within: .seconds(600)) { try await client.forget("key") }
+        #expect(old == 1)
+        #expect(try await client.cached("key", for: .seconds(600)) { 2 } == 2)
+        await client.close()
+    }
+
+    @Test func whoWaitsForAnothersValueCanBeCancelled() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        let value = try await slow(client, within: .seconds(600)) {
+            let waiting = Task { try await client.cached("key", for: .seconds(600)) { 2 } }
+            waiting.cancel()
+            await #expect(throws: CancellationError.self) { try await waiting.value }
+        }
+        #expect(value == 1)
+        await client.close()
+    }
+
+    @Test func aValueThatTheBrokerDoesNotKeepIsGivenNevertheless() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        let long = String(repeating: "x", count: 9 << 20)
+        #expect(try await client.cached("key", for: .seconds(600)) { long } == long)
+        #expect(try await client.cached("key", for: .seconds(600)) { "short" } == "short")
+        await #expect(throws: MartletError.self) { try await client.cached("@key", for: .seconds(600)) { 1 } }
+        await client.close()
+        await #expect(throws: MartletError.self) { try await client.cached("key", for: .seconds(600)) { 1 } }
     }
 }

@@ -29,6 +29,19 @@ def test_redis_py_sets_under_conditions(client):
     assert client.expire("new", -1) and client.get("new") is None and client.dbsize() == 0
 
 
+def test_a_value_is_replaced_only_by_who_knows_it(broker):
+    with broker.connect() as connection:
+        assert connection("SET", "k", "a", "IFEQ", "") is None and connection("GET", "k") is None
+        connection("SET", "k", "a")
+        assert connection("SET", "k", "b", "IFEQ", "c") is None and connection("GET", "k") == b"a"
+        assert connection("SET", "k", "b", "PX", 60000, "IFEQ", "a") == "OK" and connection("PTTL", "k") > 59000
+        assert connection("SET", "k", "c", "IFEQ", "a", "GET") == b"b" and connection("GET", "k") == b"b"
+        assert connection("SET", "k", "c", "ifeq", "b", "KEEPTTL") == "OK" and connection("PTTL", "k") > 59000
+        for words in (["IFEQ"], ["IFEQ", "c", "NX"], ["XX", "IFEQ", "c"], ["IFEQ", "c", "IFEQ", "c"]):
+            assert connection("SET", "k", "d", *words).code == "ERR", words
+        assert connection("GET", "k") == b"c"
+
+
 def test_a_key_goes_at_its_end_and_may_be_taken_again(client):
     assert client.set("lock", "a", nx=True, px=80)
     assert client.set("lock", "b", nx=True, px=80) is None

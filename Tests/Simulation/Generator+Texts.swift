@@ -4,6 +4,8 @@ internal import MartletProtocol
 /// What is done with plain keys.
 extension Generator {
     static let textKeys = [Bytes("a".utf8), Bytes("task:1".utf8), Bytes(repeating: 6, count: 300)]
+    /// Values that come again, for who sets a key that holds just that.
+    private static let marks = [Bytes("mine".utf8), Bytes("yours".utf8)]
 
     mutating func text(_ now: Timestamp) -> MartletEngine.Operation {
         let key = random.pick(Self.textKeys)
@@ -12,8 +14,11 @@ extension Generator {
         ]
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<55:
-            var set = SetTextRequest(key: key, value: bytes(), life: random.pick(lives))
-            set.condition = random.pick([.always, .always, .ifAbsent, .ifPresent])
+            let value = random.chance(50) ? random.pick(Self.marks) : bytes()
+            var set = SetTextRequest(key: key, value: value, life: random.pick(lives))
+            set.condition = random.pick([
+                .always, .always, .ifAbsent, .ifPresent, .ifEqual(random.pick(Self.marks)),
+            ])
             set.givesOld = random.chance(40)
             return .setText(set)
         case 55..<70: return .deleteTexts([key, random.pick(Self.textKeys)])

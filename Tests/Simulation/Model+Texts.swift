@@ -19,7 +19,13 @@ extension Model {
 
     mutating func set(_ request: SetTextRequest, _ now: Timestamp) -> Outcome {
         let before = texts[request.key]
-        let mayNot = request.condition == .ifAbsent && before != nil || request.condition == .ifPresent && before == nil
+        let mayNot: Bool =
+            switch request.condition {
+            case .always: false
+            case .ifAbsent: before != nil
+            case .ifPresent: before == nil
+            case .ifEqual(let value): before?.value != value
+            }
         if !mayNot { keep(request.key, request.value, end(request.life, before, now), now) }
         if request.givesOld { return .bytes(before?.value) }
         return mayNot ? .bytes(nil) : .ok

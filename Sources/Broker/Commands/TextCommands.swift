@@ -12,9 +12,11 @@ let textCommands: [Command] =
         Command(
             "SET", .atLeast(3), [.write, .denyOutOfMemory],
             usage:
-                "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-ms | KEEPTTL]",
+                "key value [NX | XX | IFEQ held] [GET] "
+                + "[EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-ms | KEEPTTL]",
             summary: "Sets what a key holds.", group: "string",
-            reply: "OK, null if NX or XX forbade it; with GET what it held", run: .write(parseSet)),
+            reply: "OK, null if NX, XX or IFEQ (it holds just that) forbade it; with GET what it held",
+            run: .write(parseSet)),
         Command(
             "TTL", .exactly(2), [.readonly, .fast], usage: "key", summary: "Tells how long a key lives.",
             group: "string", reply: "seconds; -1: for ever; -2: there is none",
@@ -74,6 +76,8 @@ private func expire(_ name: String, _ what: String, unit: Milliseconds) -> Comma
         switch option {
         case Keyword("NX") where set.condition == .always: set.condition = .ifAbsent
         case Keyword("XX") where set.condition == .always: set.condition = .ifPresent
+        case Keyword("IFEQ") where set.condition == .always:
+            set.condition = .ifEqual(try cursor.payload("IFEQ"))
         case Keyword("GET") where !set.givesOld: set.givesOld = true
         case Keyword("EX") where set.life == .forEver: set.life = .span(try cursor.span(1_000, least: 1))
         case Keyword("PX") where set.life == .forEver: set.life = .span(try cursor.span(1, least: 1))

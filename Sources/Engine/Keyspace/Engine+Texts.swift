@@ -31,6 +31,7 @@ extension Engine {
             case .always: true
             case .ifAbsent: before == nil
             case .ifPresent: before != nil
+            case .ifEqual(let value): before?.value == value
             }
         if holds {
             let until = request.life.end(now, before: before?.until)

@@ -6,6 +6,8 @@ public struct SetTextRequest: Sendable {
         case always
         case ifAbsent
         case ifPresent
+        /// It holds just that.
+        case ifEqual(Bytes)
     }
 
     public var key: Bytes
