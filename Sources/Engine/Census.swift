@@ -150,7 +150,6 @@ struct Census {
     func disagreements() -> [String] {
         findings + homeDisagreements() + timerDisagreements() + endedDisagreements() + leftovers()
             + uniqueDisagreements() + kindDisagreements() + dependencyDisagreements() + orderDisagreements()
-            + lineDisagreements()
     }
 
     /// Every task is in exactly one place, and every place has a task.

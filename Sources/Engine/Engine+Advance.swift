@@ -94,7 +94,7 @@ extension Engine {
             kind: Bytes((isTimeout ? "timeout" : "lease_expired").utf8), next: .backoff)
         _ = try failAttempt(sequence, failure, at: lease.deadline, now, transaction)
         // Without a readable record there is nothing to bring back, but the lease must not fire for ever.
-        removeLease(sequence)
+        try freeSlot(of: removeLease(sequence), transaction)
     }
 
     /// Leases that ended come back, oldest first.

@@ -37,7 +37,7 @@ extension Engine {
             heldBack.append((gate, queue))
             return nil
         }
-        if queues[index].lining == .full { return try fairCandidate(queue, now, transaction) }
+        if queues[index].takesTurns { return try fairCandidate(queue, now, transaction) }
         if let aging = queues[index].settings.options.aging {
             return try candidate(queue, aging: aging, now, transaction)
         }
@@ -111,8 +111,18 @@ extension Engine {
         turn * share / 100 > (turn - 1) * share / 100
     }
 
-    /// The first task of a range if it is due.
+    /// The first task of a range if it is due; where groups have slots, the first one of those that have one left.
     mutating func head(
+        _ queue: UInt32, _ range: WaitingRange, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Candidate? {
+        guard let first = try firstOf(queue, range, now, transaction) else { return nil }
+        guard queues[Int(queue) - 1].settings.boundsGroups else { return first }
+        guard queues[Int(queue) - 1].lining == .full else { return try openHead(queue, range, now, transaction) }
+        return try headsInTurn(of: Round(queue: queue, range: range), now, transaction).first
+    }
+
+    /// The first task of a range if it is due, be its group's slots taken.
+    mutating func firstOf(
         _ queue: UInt32, _ range: WaitingRange, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
         let index = Int(queue) - 1

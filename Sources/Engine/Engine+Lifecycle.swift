@@ -22,7 +22,7 @@ extension Engine {
     mutating func takeActive(
         _ sequence: UInt64, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> StateRecord? {
-        removeLease(sequence)
+        try freeSlot(of: removeLease(sequence), transaction)
         return try transaction.take(Tables.states, Phase.active.key(sequence)) { StateRecord(from: &$0) }
     }
 

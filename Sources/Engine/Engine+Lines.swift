@@ -1,7 +1,7 @@
 import MartletProtocol
 import MartletStorage
 
-/// FAIR: the groups of a queue take turns within a priority.
+/// The groups of a queue stand in rounds: FAIR and GROUPCONCURRENCY.
 extension Engine {
     /// What stands for a task's group in keys; 0: it has none. Tasks without a group are a group of their own.
     func groupHash(_ task: TaskRecord?) -> UInt64 {
@@ -13,7 +13,7 @@ extension Engine {
         _ key: WaitingKey, group: UInt64, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         try transaction.put(Tables.lines, LineKey.bytes(key, group: group), flags: 0)
-        try place(group, of: key, served: nil, transaction)
+        try place(group, in: queue(key.queue).round(of: key.range), served: nil, transaction)
     }
 
     /// A task leaves its line; with `served`, because it is handed out: then its group goes behind the others.
@@ -21,30 +21,27 @@ extension Engine {
         _ key: WaitingKey, group: UInt64, served: Stamp?, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         try transaction.delete(Tables.lines, LineKey.bytes(key, group: group))
-        try place(group, of: key, served: served, transaction)
+        try place(group, in: queue(key.queue).round(of: key.range), served: served, transaction)
     }
 
-    /// Puts a group where it belongs in the round of a task's priority; a group without tasks is forgotten.
+    /// Puts a group where it belongs in a round, unless its slots are taken; one without tasks is forgotten.
     private func place(
-        _ group: UInt64, of key: WaitingKey, served: Stamp?, _ transaction: borrowing Transaction<Writing>
+        _ group: UInt64, in round: Round, served: Stamp?, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        let (queue, priority) = (key.queue, key.range.priority)
-        let place = GroupTurn.key(queue: queue, priority: priority, group: group)
+        let place = round.key(group)
         let before = try transaction.read(Tables.groups, place) { GroupTurn(from: &$0) }
-        guard let first = try LineKey.first(queue, priority, group, transaction) else {
-            guard let before else { return }
-            try transaction.delete(Tables.turns, before.turnKey(queue: queue, priority: priority, group: group))
-            try transaction.delete(Tables.groups, place)
-            return
+        let after = try LineKey.first(group, in: round, transaction).map {
+            GroupTurn(served: served ?? before?.served ?? .none, first: Stamp(due: $0))
         }
-        let after = GroupTurn(served: served ?? before?.served ?? .none, first: Stamp(due: first))
         guard after != before else { return }
-        try transaction.put(Tables.groups, place) { after.write(to: &$0) }
-        guard after.turn != before?.turn else { return }
-        if let before {
-            try transaction.delete(Tables.turns, before.turnKey(queue: queue, priority: priority, group: group))
+        if let after {
+            try transaction.put(Tables.groups, place) { after.write(to: &$0) }
+        } else {
+            try transaction.delete(Tables.groups, place)
         }
-        try transaction.put(Tables.turns, after.turnKey(queue: queue, priority: priority, group: group), flags: 0)
+        guard after?.turn != before?.turn, !isFull(group, in: round.queue) else { return }
+        if let before { try transaction.delete(Tables.turns, before.key(in: round, group)) }
+        if let after { try transaction.put(Tables.turns, after.key(in: round, group), flags: 0) }
     }
 }
 
@@ -60,69 +57,77 @@ extension Engine {
             }
             return nil
         }
-        // The priority whose oldest task has risen highest.
-        while let highest = try highest(queue, aging, now, transaction) {
+        // The priority whose oldest task has risen highest; the next one where no group of it has a slot.
+        while true {
+            let heads = try risen(queue, aging, now, transaction)
+            guard let highest = heads.first else { return nil }
             if timerBound <= now, try expire([highest], now, transaction) { continue }
-            guard var chosen = try turn(queue, highest.key.range.priority, now, transaction) else { return nil }
-            chosen.rise(by: aging, now)
-            return chosen
+            for head in heads {
+                guard var chosen = try turn(queue, head.key.range.priority, now, transaction) else { continue }
+                chosen.rise(by: aging, now)
+                return chosen
+            }
+            return nil
         }
-        return nil
     }
 
-    private mutating func highest(
+    /// The heads of all ranges, the one that has risen highest first.
+    private mutating func risen(
         _ queue: UInt32, _ aging: Milliseconds, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) -> Candidate? {
-        var highest: Candidate?
+    ) throws(StorageError) -> [Candidate] {
+        var heads: [Candidate] = []
         for index in 0..<WaitingRange.count {
-            guard var head = try head(queue, WaitingRange(index: index), now, transaction) else { continue }
+            guard var head = try firstOf(queue, WaitingRange(index: index), now, transaction) else { continue }
             head.rise(by: aging, now)
-            if highest.map(head.precedes) ?? true { highest = head }
+            heads.append(head)
         }
-        return highest
+        return heads.sorted { $0.precedes($1) }
     }
 
     /// The task of the group whose turn it is within a priority.
     private mutating func turn(
         _ queue: UInt32, _ priority: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
-        let fresh = WaitingRange(priority: priority, lane: .fresh)
-        let retry = WaitingRange(priority: priority, lane: .retry)
-        let waiting = queues[Int(queue) - 1].waiting
-        guard waiting[fresh.index] > 0 || waiting[retry.index] > 0 else { return nil }
-        let prefix = GroupTurn.prefix(queue: queue, priority: priority)
-        while let first = try transaction.first(Tables.turns, from: prefix, prefix: prefix) {
-            let (_, _, at, group) = GroupTurn.readTurn(first.key)
-            guard at <= now else { return nil }
-            let freshHead = try lineHead(queue, fresh, group, now, transaction)
-            let retryHead = try lineHead(queue, retry, group, now, transaction)
-            if let freshHead, let retryHead {
-                if let chosen = try contest(freshHead, retryHead, now, transaction) { return chosen }
-            } else if let only = freshHead ?? retryHead {
-                return only
-            } else {
-                // What was due could not be read: the group goes where it belongs without it.
-                try transaction.delete(Tables.turns, first.key)
-                try transaction.delete(
-                    Tables.groups, GroupTurn.key(queue: queue, priority: priority, group: group))
-                let anywhere = WaitingKey(queue: queue, range: fresh, due: 0, sequence: 0)
-                try place(group, of: anywhere, served: nil, transaction)
-            }
+        let round = Round(queue: queue, priority: priority)
+        guard round.ranges.contains(where: { queues[Int(queue) - 1].waiting[$0.index] > 0 }) else { return nil }
+        while true {
+            let heads = try headsInTurn(of: round, now, transaction)
+            guard heads.count == 2 else { return heads.first }
+            if let chosen = try contest(heads[0], heads[1], now, transaction) { return chosen }
         }
-        return nil
+    }
+
+    /// The tasks that are due at the heads of the lanes of the group whose turn it is in a round.
+    mutating func headsInTurn(
+        of round: Round, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> [Candidate] {
+        while let first = try transaction.first(Tables.turns, from: round.prefix, prefix: round.prefix) {
+            let (_, at, group) = GroupTurn.readTurn(first.key)
+            guard at <= now else { return [] }
+            var heads: [Candidate] = []
+            for range in round.ranges {
+                if let head = try lineHead(round.queue, range, group, now, transaction) { heads.append(head) }
+            }
+            if !heads.isEmpty { return heads }
+            // What was due could not be read: the group goes where it belongs without it.
+            try transaction.delete(Tables.turns, first.key)
+            try transaction.delete(Tables.groups, round.key(group))
+            try place(group, in: round, served: nil, transaction)
+        }
+        return []
     }
 
     /// The same without a change: what cannot be read is not seen.
-    func nextInTurn<A>(
-        _ queue: UInt32, _ priority: Int, _ now: Timestamp, _ transaction: borrowing Transaction<A>
-    ) throws(StorageError) -> Candidate? {
-        let round = GroupTurn.prefix(queue: queue, priority: priority)
-        guard let first = try transaction.first(Tables.turns, from: round, prefix: round) else { return nil }
+    func headsNow<A>(
+        of round: Round, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> [Candidate] {
+        guard let first = try transaction.first(Tables.turns, from: round.prefix, prefix: round.prefix) else {
+            return []
+        }
         let group = GroupTurn.readTurn(first.key).group
         var heads: [Candidate] = []
-        for lane in [Lane.fresh, .retry] {
-            let range = WaitingRange(priority: priority, lane: lane)
-            let prefix = LineKey.prefix(queue: queue, range: range, group: group)
+        for range in round.ranges {
+            let prefix = LineKey.prefix(queue: round.queue, range: range, group: group)
             guard let place = try transaction.first(Tables.lines, from: prefix, prefix: prefix) else { continue }
             let key = LineKey.read(place.key).key
             guard key.due <= now,
@@ -130,9 +135,7 @@ extension Engine {
             else { continue }
             heads.append(Candidate(key, entry.flags))
         }
-        guard heads.count == 2 else { return heads.first }
-        let state = self.queue(queue)
-        return Self.retryTurn(state.contested[priority - 1] + 1, share: Int64(state.retryShare)) ? heads[1] : heads[0]
+        return heads
     }
 
     /// The first task of a group's lane if it is due. A task that was put aside since leaves its line here.

@@ -1,18 +1,19 @@
 public import MartletProtocol
 import MartletStorage
 
-/// FAIR is switched on or off: the waiting tasks are put into lines, or out of them, in slices; until all stand in one,
-/// hand-outs go by the plain order.
+/// FAIR or GROUPCONCURRENCY is switched on or off: the waiting tasks are put into lines, or out of them, in slices;
+/// until all stand in one, hand-outs go by the plain order.
 extension Engine {
     /// Waiting tasks a timer lines up: few, because many timers may fire in a group.
     private static let linedByTimer = 4
 
     /// The queues whose groups take turns now.
     public var fairQueues: Set<Bytes> {
-        Set(queues.filter { $0.lining == .full && !$0.name.isEmpty }.map(\.name))
+        Set(queues.filter { $0.takesTurns && !$0.name.isEmpty }.map(\.name))
     }
 
-    /// What FAIR says of a queue has changed. A slice is done at once; a change that is under way is finished first.
+    /// What a queue's options say of its groups may have changed. A slice is done at once; a change
+    /// that is under way is finished first.
     mutating func line(
         _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
@@ -30,11 +31,19 @@ extension Engine {
     /// Begins a change if one is due; whether it did.
     private mutating func turnLining(_ queue: UInt32) -> Bool {
         let state = queues[Int(queue) - 1]
-        let isWanted = state.options.fair == true
-        guard !state.lining.isUnderWay, state.lining.takes != isWanted else { return false }
+        let isFair = state.options.fair == true
+        let isWanted = isFair || state.settings.boundsGroups
+        guard !state.lining.isUnderWay, isWanted || state.lining == .full else { return false }
+        let rounds: RoundOrder = isFair ? .turns : .plain
+        // In other rounds the groups stand in other places: they leave these first.
+        if state.lining == .full, isWanted, rounds == state.rounds { return false }
         change(queue) {
-            $0.lining = isWanted ? .filling : .clearing
             $0.linedTo = KeyBytes()
+            if $0.lining == .full {
+                $0.lining = .clearing
+            } else {
+                ($0.lining, $0.rounds) = (.filling, rounds)
+            }
         }
         return true
     }

@@ -64,7 +64,7 @@ extension Engine {
     private mutating func loadLeases(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
         let prefix = Phase.active.prefix
         var loaded: [(UInt64, Lease)] = []
-        var ordered: [Int] = []
+        var tied: [Int] = []
         try transaction.scanRecords(Tables.states, from: prefix, prefix: prefix) { key, record in
             var reader = key.reader
             _ = reader.next(UInt8.self)
@@ -76,12 +76,14 @@ extension Engine {
                         token: state.token, deadline: state.deadline, queue: state.queue, worker: state.worker,
                         cancel: state.cancel)
                 ))
-            if state.isTied { ordered.append(loaded.count - 1) }
+            if state.isTied || self.queue(state.queue).settings.boundsGroups { tied.append(loaded.count - 1) }
             return true
         }
-        for index in ordered {
+        for index in tied {
             do throws(StorageError) {
-                loaded[index].1.order = try task(loaded[index].0, transaction).flatMap(orderPlace)?.hash
+                let task = try task(loaded[index].0, transaction)
+                loaded[index].1.order = task.flatMap(orderPlace)?.hash
+                loaded[index].1.group = task.flatMap(boundedGroup)
             } catch {
                 guard error.kind == .damaged else { throw error }
             }

@@ -20,10 +20,12 @@ extension Engine {
         let number = try queueNumber(request.queue, transaction)
         var options = queues[Int(number) - 1].options
         for option in request.given { option.copy(from: request.options, to: &options) }
+        let before = queues[Int(number) - 1].options.groupConcurrency
         change(number) { $0.settings = QueueSettings(options) }
         // What held tasks back may hold them no more.
         touched.insert(number)
-        if request.given.contains(.fair) { try line(number, now, transaction) }
+        try changeSlots(of: number, from: before, transaction)
+        try line(number, now, transaction)
         try removeSurplus(number, limit: Self.surplusAtOnce, now, transaction)
         if request.given.contains(.limit) || request.given.contains(.breaker) { leaveGates(number) }
         return remember(request.request, .ok)

@@ -85,10 +85,10 @@ extension Engine {
             try expireWaiting(candidate.key, candidate.flags, at: expiresAt, now, transaction)
             return nil
         }
-        let isFair = queues[Int(candidate.key.queue) - 1].lining == .full
+        let takesTurns = queues[Int(candidate.key.queue) - 1].takesTurns
         var state = try leaveWaiting(
-            candidate.key, candidate.flags, task, served: isFair ? .served(at: now, token: broker.lastToken + 1) : nil,
-            transaction)
+            candidate.key, candidate.flags, task,
+            served: takesTurns ? .served(at: now, token: broker.lastToken + 1) : nil, transaction)
         if let contested = candidate.contested {
             change(candidate.key.queue) { $0.contested[contested - 1] += 1 }
         }
@@ -104,7 +104,8 @@ extension Engine {
             sequence,
             Lease(
                 token: started.token, deadline: started.deadline, queue: started.queue, worker: started.worker,
-                order: orderPlace(task)?.hash))
+                order: orderPlace(task)?.hash, group: boundedGroup(task)))
+        if let group = leases[sequence]?.group { try takeSlot(of: group, in: started.queue, transaction) }
         return HandOut(
             id: broker.id(sequence), queue: queueName(task.queue), type: types.name(task.type), payload: payload,
             priority: started.priority, attempt: started.attempt, retries: started.retries, token: started.token,

@@ -13,7 +13,7 @@ extension Engine {
         try census.readIndexes(transaction)
         var audit = Audit(now: now) { _, _ in }
         try audit.run(transaction)
-        return census.disagreements() + disagreements(with: census, now)
+        return census.disagreements() + census.lineDisagreements(self) + disagreements(with: census, now)
             + audit.findings.map { "\($0.kind.rawValue): \($0.text)" }
     }
 

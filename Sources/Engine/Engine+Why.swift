@@ -14,6 +14,8 @@ public enum WaitReason: String, CaseIterable, Sendable {
     case paused
     /// As many of its queue are in hand as may be.
     case concurrency
+    /// As many of its group are in hand as may be.
+    case groupConcurrency = "group_concurrency"
     /// Another task with its ORDER key comes first.
     case order
     /// A task it was added AFTER has not completed.
@@ -123,6 +125,13 @@ extension Engine {
                 .concurrency, "\(active) tasks of queue '\(name)' are in hand: one must end, or CONCURRENCY grow")
         }
         if let gate = gate(of: number, now) { return whyHeldBack(task, gate, now) }
+        if let record = try self.task(task.id.sequence, transaction), isFull(groupHash(record), in: number) {
+            let group = String(decoding: record.group ?? [], as: UTF8.self)
+            let active = leases.held(of: groupHash(record), in: number)
+            return view(
+                .groupConcurrency,
+                "\(active) tasks of group '\(group)' are in hand: one must end, or GROUPCONCURRENCY grow")
+        }
         guard let head = try next(of: number, now, transaction)?.key.sequence, head != task.id.sequence else {
             let busy = leases.workers(of: number).count
             let those = busy == 0 ? "nobody takes it" : "\(busy) of its workers are busy with others"
@@ -173,25 +182,51 @@ extension Engine {
     ) throws(StorageError) -> Candidate? {
         let state = self.queue(queue)
         var (fresh, retry): (Candidate?, Candidate?) = (nil, nil)
+        var heads: [Candidate] = []
         for index in 0..<WaitingRange.count where state.waiting[index] > 0 {
             let range = WaitingRange(index: index)
-            let prefix = WaitingKey.prefix(queue: queue, range: range)
-            guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else { continue }
-            var head = Candidate(WaitingKey(first.key), first.flags)
-            guard head.key.due <= now else { continue }
+            guard var head = try nextHead(of: queue, range, now, transaction) else { continue }
             if let aging = state.options.aging {
                 head.priority = Int(min(10, Int64(range.priority) + (now - head.key.due) / aging))
             }
             if range.lane == .fresh, fresh.map(head.precedes) ?? true { fresh = head }
             if range.lane == .retry, retry.map(head.precedes) ?? true { retry = head }
+            heads.append(head)
         }
-        if state.lining == .full, let one = fresh ?? retry {
-            let first = retry.map { $0.precedes(one) ? $0 : one } ?? one
-            return try nextInTurn(queue, first.key.range.priority, now, transaction)
+        if state.takesTurns {
+            for head in heads.sorted(by: { $0.precedes($1) }) {
+                if let next = try nextInTurn(queue, head.key.range.priority, now, transaction) { return next }
+            }
+            return nil
         }
         guard let fresh, let retry else { return fresh ?? retry }
         guard fresh.priority == retry.priority else { return fresh.priority > retry.priority ? fresh : retry }
         let turn = state.contested[fresh.priority - 1] + 1
         return Self.retryTurn(turn, share: Int64(state.retryShare)) ? retry : fresh
+    }
+
+    /// `head` without its memory.
+    private func nextHead<A>(
+        of queue: UInt32, _ range: WaitingRange, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Candidate? {
+        let state = self.queue(queue)
+        if state.settings.boundsGroups, !state.takesTurns {
+            guard state.lining == .full else { return try openHead(queue, range, now, transaction) }
+            return try headsNow(of: Round(queue: queue, range: range), now, transaction).first
+        }
+        let prefix = WaitingKey.prefix(queue: queue, range: range)
+        guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else { return nil }
+        let head = Candidate(WaitingKey(first.key), first.flags)
+        return head.key.due <= now ? head : nil
+    }
+
+    /// The task of the group whose turn it is.
+    private func nextInTurn<A>(
+        _ queue: UInt32, _ priority: Int, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Candidate? {
+        let heads = try headsNow(of: Round(queue: queue, priority: priority), now, transaction)
+        guard heads.count == 2 else { return heads.first }
+        let state = self.queue(queue)
+        return Self.retryTurn(state.contested[priority - 1] + 1, share: Int64(state.retryShare)) ? heads[1] : heads[0]
     }
 }

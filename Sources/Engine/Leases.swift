@@ -9,6 +9,8 @@ struct Lease {
     var worker: Bytes?
     /// The hash of its ORDER key.
     var order: UInt64?
+    /// The hash of its GROUP key, where its queue bounds how many of a group are in hand.
+    var group: UInt64?
     /// The task is to be cancelled; its holder is told at the next TOUCH or BEAT.
     var cancel = false
 
@@ -28,6 +30,9 @@ struct Leases {
     /// The one task of each ORDER key that is in hand.
     private var ordered: [OrderPlace: UInt64] = [:]
 
+    /// How many of each group of a queue are in hand, where that is bounded.
+    private var grouped: [UInt32: [UInt64: Int64]] = [:]
+
     subscript(sequence: UInt64) -> Lease? { bySequence[sequence] }
 
     var count: Int { bySequence.count }
@@ -37,6 +42,7 @@ struct Leases {
         deadlines.insert(.init(at: lease.deadline, id: sequence))
         if lease.cancel { cancelled.insert(sequence) }
         if let place = lease.orderPlace { ordered[place] = sequence }
+        if let group = lease.group { grouped[lease.queue, default: [:]][group, default: 0] += 1 }
         guard let worker = lease.worker else { return }
         workers[lease.queue, default: [:]][worker, default: 0] += 1
         held[worker, default: []].insert(sequence)
@@ -48,6 +54,7 @@ struct Leases {
         deadlines.remove(.init(at: lease.deadline, id: sequence))
         if lease.cancel { cancelled.remove(sequence) }
         if let place = lease.orderPlace { ordered[place] = nil }
+        if let group = lease.group { forget(group, lease.queue) }
         if let worker = lease.worker { forget(sequence, worker, lease.queue) }
         return lease
     }
@@ -59,6 +66,21 @@ struct Leases {
         workers[queue]?[worker] = left > 0 ? left : nil
         if workers[queue]?.isEmpty == true { workers[queue] = nil }
     }
+
+    private mutating func forget(_ group: UInt64, _ queue: UInt32) {
+        let left = (grouped[queue]?[group] ?? 1) - 1
+        grouped[queue]?[group] = left > 0 ? left : nil
+        if grouped[queue]?.isEmpty == true { grouped[queue] = nil }
+    }
+
+    /// How many tasks of a group are in hand, where that is bounded.
+    func held(of group: UInt64, in queue: UInt32) -> Int64 { grouped[queue]?[group] ?? 0 }
+
+    /// The groups of a queue of which tasks are in hand, and how many.
+    func groups(of queue: UInt32) -> [UInt64: Int64] { grouped[queue] ?? [:] }
+
+    /// The tasks of a queue that are in hand. Looks at all leases.
+    func tasks(of queue: UInt32) -> [UInt64] { bySequence.filter { $0.value.queue == queue }.keys.sorted() }
 
     /// The task with an ORDER key that is in hand.
     func running(_ place: OrderPlace) -> UInt64? { ordered[place] }

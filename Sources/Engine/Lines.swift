@@ -1,8 +1,8 @@
 import MartletProtocol
 import MartletStorage
 
-/// Whether a queue's waiting tasks stand in lines, one for each of their groups: what FAIR needs. The raw value is
-/// stored.
+/// Whether a queue's waiting tasks stand in lines, one for each of their groups: what FAIR and GROUPCONCURRENCY need.
+/// The raw value is stored.
 enum Lining: UInt8 {
     case none = 0
     /// They are being put into lines, in slices; hand-outs go by the plain order.
@@ -18,12 +18,57 @@ enum Lining: UInt8 {
     var isUnderWay: Bool { self == .filling || self == .clearing }
 }
 
+/// In which order the groups of a queue stand in its rounds. The raw value is stored.
+enum RoundOrder: UInt8 {
+    /// They take turns (FAIR), each priority for itself.
+    case turns = 0
+    /// By their first tasks, each range for itself: the plain order of hand-out.
+    case plain = 1
+}
+
+/// The groups of a queue that have waiting tasks and a slot, in the order of their turns.
+///
+///     queue u32 │ number u8 (FAIR: 10 − priority, both lanes; else 16 + the range's index)
+struct Round: Equatable {
+    var queue: UInt32
+    var number: UInt8
+
+    init(queue: UInt32, number: UInt8) { (self.queue, self.number) = (queue, number) }
+
+    init(queue: UInt32, priority: Int) { self.init(queue: queue, number: UInt8(10 - priority)) }
+
+    init(queue: UInt32, range: WaitingRange) { self.init(queue: queue, number: UInt8(16 + range.index)) }
+
+    /// The lanes whose tasks have their turns here.
+    var ranges: [WaitingRange] {
+        guard number < 16 else { return [WaitingRange(index: Int(number) - 16)] }
+        let priority = 10 - Int(number)
+        return [WaitingRange(priority: priority, lane: .fresh), WaitingRange(priority: priority, lane: .retry)]
+    }
+
+    /// Where its turns begin.
+    var prefix: KeyBytes {
+        var key = queueKey(queue)
+        key.append(number)
+        return key
+    }
+
+    /// Where a group's turn is stored: `round │ group u64`
+    func key(_ group: UInt64) -> KeyBytes {
+        var key = prefix
+        key.append(group)
+        return key
+    }
+}
+
 /// A waiting task in the line of its group.
 ///
 ///     queue u32 │ 10 − priority u8 │ group u64 │ lane u8 │ due i64 │ sequence u64
 enum LineKey {
     static func prefix(queue: UInt32, range: WaitingRange, group: UInt64) -> KeyBytes {
-        var key = GroupTurn.key(queue: queue, priority: range.priority, group: group)
+        var key = queueKey(queue)
+        key.append(UInt8(10 - range.priority))
+        key.append(group)
         key.append(range.lane.rawValue)
         return key
     }
@@ -47,14 +92,13 @@ enum LineKey {
         return (WaitingKey(queue: queue, range: range, due: due, sequence: reader.next()), group)
     }
 
-    /// The task of a group's two lanes that is due first.
+    /// The task of a group's lanes in a round that is due first.
     static func first<A>(
-        _ queue: UInt32, _ priority: Int, _ group: UInt64, _ transaction: borrowing Transaction<A>
+        _ group: UInt64, in round: Round, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> WaitingKey? {
         var first: WaitingKey?
-        for lane in [Lane.fresh, .retry] {
-            let range = WaitingRange(priority: priority, lane: lane)
-            let prefix = Self.prefix(queue: queue, range: range, group: group)
+        for range in round.ranges {
+            let prefix = Self.prefix(queue: round.queue, range: range, group: group)
             guard let entry = try transaction.first(Tables.lines, from: prefix, prefix: prefix) else { continue }
             let found = read(entry.key).key
             if first.map({ Stamp(due: found) < Stamp(due: $0) }) ?? true { first = found }
@@ -80,7 +124,7 @@ struct Stamp: Comparable {
     static func < (left: Stamp, right: Stamp) -> Bool { (left.at, left.rank) < (right.at, right.rank) }
 }
 
-/// When a group has its turn within a priority of its queue; a group whose first task is not due yet stands behind now.
+/// When a group has its turn in a round; a group whose first task is not due yet stands behind now.
 struct GroupTurn: Equatable {
     /// Its last hand-out; none since its line was empty.
     var served: Stamp
@@ -89,23 +133,9 @@ struct GroupTurn: Equatable {
 
     init(served: Stamp, first: Stamp) { (self.served, turn) = (served, max(served, first)) }
 
-    /// Where it is stored: `queue u32 │ 10 − priority u8 │ group u64`
-    static func key(queue: UInt32, priority: Int, group: UInt64) -> KeyBytes {
-        var key = prefix(queue: queue, priority: priority)
-        key.append(group)
-        return key
-    }
-
-    /// Where a priority's turns begin.
-    static func prefix(queue: UInt32, priority: Int) -> KeyBytes {
-        var key = queueKey(queue)
-        key.append(UInt8(10 - priority))
-        return key
-    }
-
-    /// Its place in the round: `queue u32 │ 10 − priority u8 │ at i64 │ rank u64 │ group u64`
-    func turnKey(queue: UInt32, priority: Int, group: UInt64) -> KeyBytes {
-        var key = Self.prefix(queue: queue, priority: priority)
+    /// Its place in the round: `round │ at i64 │ rank u64 │ group u64`
+    func key(in round: Round, _ group: UInt64) -> KeyBytes {
+        var key = round.prefix
         key.append(turn.at)
         key.append(turn.rank)
         key.append(group)
@@ -113,13 +143,12 @@ struct GroupTurn: Equatable {
     }
 
     /// Of a place in the round: whose it is, and since when.
-    static func readTurn(_ bytes: KeyBytes) -> (queue: UInt32, priority: Int, at: Timestamp, group: UInt64) {
+    static func readTurn(_ bytes: KeyBytes) -> (round: Round, at: Timestamp, group: UInt64) {
         var reader = bytes.reader
-        let queue: UInt32 = reader.next()
-        let inverse: UInt8 = reader.next()
+        let round = Round(queue: reader.next(), number: reader.next())
         let at = reader.nextSigned()
         _ = reader.next(UInt64.self)
-        return (queue, 10 - Int(inverse), at, reader.next())
+        return (round, at, reader.next())
     }
 
     /// `served at i64 │ rank u64 │ turn at i64 │ rank u64`

@@ -15,6 +15,8 @@ public struct QueueOptions: Hashable, Sendable {
     public var maxLength: Int64?
     /// Most tasks in hand at a time, over all workers; `nil`: any number.
     public var concurrency: Int64?
+    /// Most tasks of one GROUP key in hand at a time, over all workers; `nil`: any number.
+    public var groupConcurrency: Int64?
     /// How long a task waits to rise by one priority; `nil`: it does not rise.
     public var aging: Milliseconds?
 
@@ -44,6 +46,7 @@ public enum QueueOption: String, CaseIterable, Sendable {
     case deadMax = "DLQMAX"
     case maxLength = "MAXLEN"
     case concurrency = "CONCURRENCY"
+    case groupConcurrency = "GROUPCONCURRENCY"
     case aging = "AGING"
     case limit = "LIMIT"
     case breaker = "BREAKER"
@@ -65,6 +68,7 @@ public enum QueueOption: String, CaseIterable, Sendable {
         case .deadMax: options.deadMax = other.deadMax
         case .maxLength: options.maxLength = other.maxLength
         case .concurrency: options.concurrency = other.concurrency
+        case .groupConcurrency: options.groupConcurrency = other.groupConcurrency
         case .aging: options.aging = other.aging
         case .limit: options.limit = other.limit
         case .breaker: options.breaker = other.breaker
@@ -92,6 +96,7 @@ extension QueueOptions {
         static let limit: UInt32 = 16_384
         static let breaker: UInt32 = 32_768
         static let fair: UInt32 = 65_536
+        static let groupConcurrency: UInt32 = 131_072
     }
 
     private var mask: UInt32 {
@@ -113,12 +118,13 @@ extension QueueOptions {
         if limit != nil { mask |= Bit.limit }
         if breaker != nil { mask |= Bit.breaker }
         if fair != nil { mask |= Bit.fair }
+        if groupConcurrency != nil { mask |= Bit.groupConcurrency }
         return mask
     }
 
     /// `mask u32 │ [priority u8] [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64]
     /// [keep i64] [most kept i64] [retry share u8] [most dead i64] [most waiting i64] [slots i64] [aging i64]
-    /// [limit] [breaker] [fair u8]`
+    /// [limit] [breaker] [fair u8] [slots of a group i64]`
     func write(to record: inout RecordWriter) {
         record.uint32(mask)
         if let priority = task.priority { record.uint8(UInt8(priority)) }
@@ -134,6 +140,7 @@ extension QueueOptions {
         if let limit { record.bytes(limit) }
         if let breaker { record.bytes(breaker) }
         if let fair { record.uint8(fair ? 1 : 0) }
+        if let groupConcurrency { record.int64(groupConcurrency) }
     }
 
     init(from record: inout RecordReader) {
@@ -155,6 +162,7 @@ extension QueueOptions {
         if mask & Bit.limit != 0 { limit = record.bytes() }
         if mask & Bit.breaker != 0 { breaker = record.bytes() }
         if mask & Bit.fair != 0 { fair = record.uint8() == 1 }
+        if mask & Bit.groupConcurrency != 0 { groupConcurrency = record.int64() }
     }
 }
 
@@ -165,10 +173,13 @@ final class QueueSettings: Sendable {
     let options: QueueOptions
     /// A limit or a breaker may hold the queue back.
     let isGated: Bool
+    /// A group may have no slot left.
+    let boundsGroups: Bool
 
     init(_ options: QueueOptions) {
         self.options = options
         isGated = options.limit != nil || options.breaker != nil
+        boundsGroups = options.groupConcurrency != nil
     }
 }
 

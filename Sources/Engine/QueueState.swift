@@ -13,6 +13,8 @@ struct QueueState {
     var isDraining = false
     /// Whether its waiting tasks stand in lines.
     var lining = Lining.none
+    /// How their groups stand in rounds.
+    var rounds = RoundOrder.turns
     /// The last of them that was put into a line, or out of it, while that is being done.
     var linedTo = KeyBytes()
 
@@ -63,6 +65,25 @@ struct QueueState {
         return depth >= 5_000 ? 10 : depth >= 1_000 ? 20 : 30
     }
 
+    /// Whether its groups take turns now.
+    var takesTurns: Bool { lining == .full && rounds == .turns }
+
+    /// The round in which the group of a task in this range has its turn.
+    func round(of range: WaitingRange) -> Round {
+        rounds == .turns ? Round(queue: id, priority: range.priority) : Round(queue: id, range: range)
+    }
+
+    /// The rounds that a group may stand in.
+    var openRounds: [Round] {
+        guard lining != .none else { return [] }
+        var open: [Round] = []
+        for index in 0..<WaitingRange.count where waiting[index] > 0 {
+            let round = round(of: WaitingRange(index: index))
+            if open.last != round { open.append(round) }
+        }
+        return open
+    }
+
     /// Tasks that MAXLEN bounds.
     var length: Int64 { self[.pending] + self[.scheduled] + self[.blocked] }
 
@@ -82,7 +103,7 @@ struct QueueState {
     }
 
     /// `counts 9 × i64 │ added i64 │ completed i64 │ failed i64 │ waiting 20 × i64 │ name │ paused until: adding i64,
-    /// handing out i64 │ flags u8 (1: draining) │ lining u8 │ lined to: n u8, n bytes │ options`
+    /// handing out i64 │ flags u8 (1: draining) │ lining u8 │ rounds u8 │ lined to: n u8, n bytes │ options`
     func write(to record: inout RecordWriter) {
         for index in counts.indices { record.int64(counts[index]) }
         record.int64(totalAdded)
@@ -94,6 +115,7 @@ struct QueueState {
         record.int64(pause.handingOut)
         record.uint8(isDraining ? 1 : 0)
         record.uint8(lining.rawValue)
+        record.uint8(rounds.rawValue)
         let place = linedTo.bytes
         record.uint8(UInt8(place.count))
         for byte in place { record.uint8(byte) }
@@ -113,6 +135,9 @@ struct QueueState {
         let lining = Lining(rawValue: record.uint8())
         if lining == nil { record.fail() }
         self.lining = lining ?? .none
+        let rounds = RoundOrder(rawValue: record.uint8())
+        if rounds == nil { record.fail() }
+        self.rounds = rounds ?? .turns
         for _ in 0..<min(UInt8(KeyBytes.capacity), record.uint8()) { linedTo.append(record.uint8()) }
         let options = QueueOptions(from: &record)
         if options != QueueSettings.none.options { settings = QueueSettings(options) }
@@ -122,7 +147,7 @@ struct QueueState {
 /// The broker's own numbers. Stored once a group.
 struct BrokerRecord: Equatable {
     /// Of the record format; another one is not opened.
-    static let format: UInt8 = 7
+    static let format: UInt8 = 8
 
     /// Secret of this data directory: ids' check bits are derived from it.
     var secret: UInt64

@@ -70,11 +70,13 @@ extension Engine {
         undoLog.changes.append(.leaseAdded(sequence))
     }
 
-    mutating func removeLease(_ sequence: UInt64) {
-        guard let lease = leases.remove(sequence) else { return }
+    @discardableResult
+    mutating func removeLease(_ sequence: UInt64) -> Lease? {
+        guard let lease = leases.remove(sequence) else { return nil }
         // A slot is free: somebody may have waited for it.
         if queues[Int(lease.queue) - 1].settings.options.concurrency != nil { touched.insert(lease.queue) }
         undoLog.changes.append(.leaseRemoved(sequence, lease))
+        return lease
     }
 
     /// After the last operation: what the group changed of queues, numbers and remembered answers is stored.

@@ -128,7 +128,7 @@ struct TaskCommandTests {
         ("TASK.PAUSE q", "ERR unknown command 'TASK.PAUSE', with args beginning with: 'q' "),
         ("QUEUE.INFO nobody", "NOQUEUE"),
         ("QUEUE.SET q RETRIES", "ERR wrong number of arguments"),
-        ("QUEUE.SET q GROUPCONCURRENCY 5", "ERR syntax error near 'GROUPCONCURRENCY'"),
+        ("QUEUE.SET q GROUPCONCURRENCY 0", "ERR value is not an integer or out of range: GROUPCONCURRENCY"),
         ("QUEUE.SET q TTL 0", "ERR value is not an integer or out of range: TTL"),
         ("QUEUE.SET q RETRIES 1 RETRIES 2", "ERR syntax error near 'RETRIES'"),
         ("QUEUE.SET q DELAY 5", "ERR syntax error near 'DELAY'"),

@@ -50,7 +50,8 @@ def test_options_are_told_and_outlive_a_restart(broker, protocol):
     with broker.connect(protocol) as client:
         options = as_map(client("QUEUE.GET", "q"))
         assert list(options) == ["PRIORITY", "RETRIES", "BACKOFF", "JITTER", "LEASE", "TIMEOUT", "TTL", "KEEP", "KEEPMAX",
-                                 "RETRYSHARE", "DLQMAX", "MAXLEN", "CONCURRENCY", "AGING", "LIMIT", "BREAKER", "FAIR"]
+                                 "RETRYSHARE", "DLQMAX", "MAXLEN", "CONCURRENCY", "GROUPCONCURRENCY", "AGING",
+                                 "LIMIT", "BREAKER", "FAIR"]
         assert options["BACKOFF"] == b"LINEAR 5 50" and options["JITTER"] == 10 and options["TIMEOUT"] is None
         assert (options["PRIORITY"], options["RETRIES"], options["LEASE"], options["KEEPMAX"]) == (9, 1, 70, 7)
         assert info(client)["retry_share"] == 40

@@ -34,6 +34,7 @@ extension Generator {
         options.deadMax = random.pick([nil, 0, 1, 4])
         options.maxLength = random.pick([nil, 1, 3, 8])
         options.concurrency = random.pick([nil, nil, 1, 3])
+        options.groupConcurrency = random.pick([nil, 1, 1, 2])
         options.aging = random.pick([nil, 1, 7, 100])
         options.fair = random.pick([nil, true, true, false])
         options.limit = random.pick([nil, nil, Self.limits[0], Self.limits[0], Self.limits[1]])

@@ -63,12 +63,22 @@ extension Model {
         return tasks.values.count { $0.queue == queue && $0.hold != nil } < slots
     }
 
+    /// Whether one more of a task's group may be in hand.
+    func hasGroupSlot(_ task: ModelTask) -> Bool {
+        guard let group = task.group, let slots = options[task.queue]?.groupConcurrency else { return true }
+        return tasks.values.count { $0.queue == task.queue && $0.group == group && $0.hold != nil } < slots
+    }
+
     func next(of queue: Bytes, _ now: Timestamp) -> (id: TaskID, contested: Lanes?)? {
         if isPaused(queue, \.handingOut, now) { return nil }
         if !hasSlot(queue) || isHeldBack(queue, now) { return nil }
-        let due = tasks.values.filter { $0.queue == queue && $0.isWaiting && $0.runAt <= now }
-        guard let first = due.min(by: { isBefore($0, $1, now) }) else { return nil }
+        let all = tasks.values.filter { $0.queue == queue && $0.isWaiting && $0.runAt <= now }
+        let due = all.filter(hasGroupSlot)
         let isFair = fair.contains(queue)
+        // Of a FAIR queue the priority whose oldest task has risen highest, if a group of it has a slot.
+        let priorities = Set(due.map(\.priority))
+        let firsts = isFair ? all.filter { priorities.contains($0.priority) } : due
+        guard let first = firsts.min(by: { isBefore($0, $1, now) }) else { return nil }
         let priority = isFair ? first.priority : self.priority(of: first, now)
         let members =
             isFair ? ofNextGroup(due, first: first) : due.filter { self.priority(of: $0, now) == priority }

@@ -42,6 +42,7 @@ extension Model {
                 set.maxLength = new.maxLength
                 bounded.insert(request.queue)
             case .concurrency: set.concurrency = new.concurrency
+            case .groupConcurrency: set.groupConcurrency = new.groupConcurrency
             case .aging: set.aging = new.aging
             case .limit: set.limit = new.limit
             case .breaker: set.breaker = new.breaker

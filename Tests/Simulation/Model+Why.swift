@@ -29,6 +29,7 @@ extension Model {
             let from = limit.takes.last?.at ?? limit.since
             return task.waits(.queueLimit, until: limit.calls.isEmpty ? from + limit.wait(1, from) : nil)
         }
+        if !hasGroupSlot(task) { return task.waits(.groupConcurrency, until: nil) }
         let isNext = next(of: task.queue, now)?.id == task.id
         return task.waits(isNext ? .noWorker : .behind, until: nil)
     }

@@ -113,7 +113,7 @@ extension Simulation {
         write { engine, transaction throws(StorageError) in
             for queue in Generator.queues {
                 let free = QueueSetRequest(
-                    queue: queue, given: [.concurrency, .limit, .breaker], options: QueueOptions())
+                    queue: queue, given: [.concurrency, .groupConcurrency, .limit, .breaker], options: QueueOptions())
                 for operation in [.queueResume(QueueRequest(queue: queue)), MartletEngine.Operation.queueSet(free)] {
                     let answer = try engine.apply(operation, now: self.now, in: transaction)
                     self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))

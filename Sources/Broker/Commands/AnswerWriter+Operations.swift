@@ -22,6 +22,7 @@ extension ReplyWriter {
             case .deadMax: options.deadMax.map { integer($0) } ?? null()
             case .maxLength: options.maxLength.map { integer($0) } ?? null()
             case .concurrency: options.concurrency.map { integer($0) } ?? null()
+            case .groupConcurrency: options.groupConcurrency.map { integer($0) } ?? null()
             case .aging: options.aging.map { integer($0) } ?? null()
             case .limit: options.limit.map { bulk($0) } ?? null()
             case .breaker: options.breaker.map { bulk($0) } ?? null()

@@ -16,8 +16,8 @@ let queueCommands = [
         usage:
             "queue [PRIORITY p] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | "
             + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [KEEPMAX n] "
-            + "[RETRYSHARE pct | ADAPTIVE] [DLQMAX n] [MAXLEN n] [CONCURRENCY n] [AGING ms] [LIMIT name] "
-            + "[BREAKER name] [FAIR on | off] [REQ nonce]",
+            + "[RETRYSHARE pct | ADAPTIVE] [DLQMAX n] [MAXLEN n] [CONCURRENCY n] [GROUPCONCURRENCY n] [AGING ms] "
+            + "[LIMIT name] [BREAKER name] [FAIR on | off] [REQ nonce]",
         summary: "Sets options of a queue; DEFAULT as a value takes one back. Tasks keep what they were added with.",
         group: "queue", reply: "OK", run: .write(parseSet)),
     Command(
@@ -80,6 +80,8 @@ private func queueRequest(
         case .retryShare where cursor.skip(.adaptive): break
         case .maxLength: set.options.maxLength = try cursor.integer("MAXLEN", in: 0...Limits.latestTime)
         case .concurrency: set.options.concurrency = try cursor.integer("CONCURRENCY", in: 1...Limits.latestTime)
+        case .groupConcurrency:
+            set.options.groupConcurrency = try cursor.integer("GROUPCONCURRENCY", in: 1...Limits.latestTime)
         case .aging: set.options.aging = try cursor.duration("AGING", atLeast: 1)
         case .retryShare: set.options.retryShare = Int(try cursor.integer("RETRYSHARE", in: 0...100))
         case .limit: set.options.limit = try cursor.name("LIMIT")

@@ -1,7 +1,8 @@
 import MartletProtocol
 import MartletStorage
 
-/// The lines of FAIR queues: a task that says so stands in the line of its group, and the group has its turn.
+/// The lines of queues with FAIR or GROUPCONCURRENCY: a task that says so stands in the line of its
+/// group, and the group has its turn while it has a slot.
 extension Audit {
     private func group(of task: TaskRecord) -> UInt64? {
         guard let secret = broker?.secret else { return nil }
@@ -19,6 +20,7 @@ extension Audit {
 
     mutating func walkLines<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
         guard broker != nil else { return }
+        try countSlots(transaction)
         try entries(Tables.lines, transaction) { (audit, bytes, _) throws(StorageError) in
             let (key, group) = LineKey.read(bytes)
             let known = try audit.known(key.sequence, transaction)
@@ -30,16 +32,44 @@ extension Audit {
             else {
                 return audit.report(.lineDangling, "task \(audit.name(key.sequence))", .delete(Tables.lines, bytes))
             }
-            let place = GroupTurn.key(queue: key.queue, priority: key.range.priority, group: group)
-            guard try !transaction.contains(Tables.groups, place) else { return }
+            guard let round = audit.queues[key.queue]?.round(of: key.range),
+                try !transaction.contains(Tables.groups, round.key(group))
+            else { return }
             let turn = GroupTurn(served: .none, first: Stamp(due: key))
             audit.report(
-                .turnMissing, "the group of task \(audit.name(key.sequence))", .group(place, turn),
-                .entry(
-                    Tables.turns, turn.turnKey(queue: key.queue, priority: key.range.priority, group: group), flags: 0))
+                .turnMissing, "the group of task \(audit.name(key.sequence))",
+                audit.repairs(of: turn, in: round, group))
         }
         try walkGroups(transaction)
         try walkTurns(transaction)
+    }
+
+    /// The tasks in hand of queues where groups have slots.
+    private mutating func countSlots<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
+        guard queues.values.contains(where: \.settings.boundsGroups) else { return }
+        let active = Phase.active.prefix
+        try records(
+            Tables.states, prefix: active, transaction, decode: { StateRecord(from: &$1) }, damaged: { _, _ in },
+            { (audit, key, state) throws(StorageError) in
+                guard audit.queues[state.queue]?.settings.boundsGroups == true else { return }
+                var reader = key.reader
+                _ = reader.next(UInt8.self)
+                guard let known = try audit.known(reader.next(), transaction), let group = audit.group(of: known.task)
+                else { return }
+                audit.held[state.queue, default: [:]][group, default: 0] += 1
+            })
+    }
+
+    /// Whether all slots of a group are taken.
+    private func isFull(_ group: UInt64, _ queue: UInt32) -> Bool {
+        guard group != 0, let most = queues[queue]?.options.groupConcurrency else { return false }
+        return held[queue]?[group] ?? 0 >= most
+    }
+
+    private func repairs(of turn: GroupTurn, in round: Round, _ group: UInt64) -> [Repair] {
+        let record = Repair.group(round.key(group), turn)
+        return isFull(group, round.queue)
+            ? [record] : [record, .entry(Tables.turns, turn.key(in: round, group), flags: 0)]
     }
 
     /// A group's turn is when it was served, or when its first task is due.
@@ -49,32 +79,28 @@ extension Audit {
             damaged: { audit, key in audit.report(.damagedRecord, "turn of a group", .quarantine(Tables.groups, key)) },
             { (audit, key, group) throws(StorageError) in
                 var reader = key.reader
-                let queue: UInt32 = reader.next()
-                let inverse: UInt8 = reader.next()
-                let (priority, hash) = (10 - Int(inverse), reader.next() as UInt64)
-                guard let first = try LineKey.first(queue, priority, hash, transaction) else {
-                    return audit.report(.turnDangling, "a group of queue \(queue)", .delete(Tables.groups, key))
+                let round = Round(queue: reader.next(), number: reader.next())
+                let hash: UInt64 = reader.next()
+                guard let first = try LineKey.first(hash, in: round, transaction) else {
+                    return audit.report(.turnDangling, "a group of queue \(round.queue)", .delete(Tables.groups, key))
                 }
                 let right = GroupTurn(served: group.served, first: Stamp(due: first))
-                let turn = right.turnKey(queue: queue, priority: priority, group: hash)
-                let isInRound = try transaction.contains(Tables.turns, turn)
-                guard group != right || !isInRound else { return }
+                let isInRound = try transaction.contains(Tables.turns, right.key(in: round, hash))
+                let isThere = isInRound || audit.isFull(hash, round.queue)
+                guard group != right || !isThere else { return }
                 audit.report(
-                    .turnMissing, "a group of queue \(queue)", .group(key, right),
-                    .entry(Tables.turns, turn, flags: 0))
+                    .turnMissing, "a group of queue \(round.queue)", audit.repairs(of: right, in: round, hash))
             })
     }
 
     private mutating func walkTurns<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
         try entries(Tables.turns, transaction) { (audit, bytes, _) throws(StorageError) in
-            let (queue, priority, _, hash) = GroupTurn.readTurn(bytes)
+            let (round, _, hash) = GroupTurn.readTurn(bytes)
             let group = try audit.whole(of: nil) { () throws(StorageError) in
-                try transaction.read(Tables.groups, GroupTurn.key(queue: queue, priority: priority, group: hash)) {
-                    GroupTurn(from: &$0)
-                }
+                try transaction.read(Tables.groups, round.key(hash)) { GroupTurn(from: &$0) }
             }
-            guard group?.turnKey(queue: queue, priority: priority, group: hash) != bytes else { return }
-            audit.report(.turnDangling, "a turn in queue \(queue)", .delete(Tables.turns, bytes))
+            guard group?.key(in: round, hash) != bytes || audit.isFull(hash, round.queue) else { return }
+            audit.report(.turnDangling, "a turn in queue \(round.queue)", .delete(Tables.turns, bytes))
         }
     }
 

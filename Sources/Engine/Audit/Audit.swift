@@ -19,6 +19,8 @@ struct Audit {
     var names: Set<UInt32> = []
     /// The highest numbers that are in use.
     var highest = (queue: UInt32(0), type: UInt32(0), sequence: UInt64(0), token: Int64(0), move: MovePlace.first)
+    /// How many tasks of each group are in hand, where that is bounded.
+    var held: [UInt32: [UInt64: Int64]] = [:]
     /// How many moves the stream holds.
     var moves: Int64 = 0
     var broker: BrokerRecord?
