@@ -201,7 +201,7 @@ struct Census {
             // Held against the keys, not against the tasks: see `uniqueDisagreements`.
             case .unique: break
             // Held against the queues' own state, not against the tasks.
-            case .resume, .surplus, .dependents, .batch, .members, .text, .lines: break
+            case .resume, .surplus, .dependents, .batch, .members, .text, .lines, .flushedTexts: break
             }
         }
         return findings

@@ -74,7 +74,8 @@ extension Engine {
         case .dependents: try tellMoreDependents(timer, transaction)
         case .batch: try forgetBatch(timer.sequence, keptUntil: timer.at, transaction)
         case .members: try cancelMembers(of: timer.sequence, behind: timer.hash, at: timer.at, transaction)
-        case .text: try endTexts(timer.sequence, at: timer.at, transaction)
+        case .text: try endTexts(timer, transaction)
+        case .flushedTexts: try removeFlushedTexts(now, transaction)
         case .lines: try lineMore(timer.queue, timer.at, transaction)
         case .surplus: try removeSurplus(timer.queue, limit: 1, timer.at, transaction)
         }

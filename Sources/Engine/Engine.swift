@@ -109,6 +109,7 @@ public struct Engine {
         case .setText(let request): try setText(request, now, transaction)
         case .deleteTexts(let keys): try deleteTexts(keys, now, transaction)
         case .expireText(let request): try expireText(request, now, transaction)
+        case .flushTexts: try flushTexts(now, transaction)
         case .list, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .cronGet, .cronList, .cronTimes,
             .limitInfo, .limitList, .batchInfo:
             try answer(operation, now: now, in: transaction)

@@ -106,10 +106,12 @@ struct TimerKey {
         case batch = 8
         /// More tasks of a batch are to be cancelled with it; the hash is the one that was cancelled last.
         case members = 9
-        /// A plain key goes; the sequence is its hash.
+        /// A plain key goes; the sequence is its hash, the queue its generation.
         case text = 10
         /// More waiting tasks of a queue are to be put into lines, or out of them.
         case lines = 11
+        /// Plain keys were flushed and more of them are stored than go at once.
+        case flushedTexts = 12
 
         var hasHash: Bool { self == .unique || self == .dependents || self == .members }
     }

@@ -60,6 +60,8 @@ public enum Operation: Sendable {
     case batchInfo(Bytes)
     case setText(SetTextRequest)
     case deleteTexts([Bytes])
+    /// All plain keys go.
+    case flushTexts
     case expireText(ExpireRequest)
 }
 

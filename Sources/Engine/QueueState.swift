@@ -147,7 +147,7 @@ struct QueueState {
 /// The broker's own numbers. Stored once a group.
 struct BrokerRecord: Equatable {
     /// Of the record format; another one is not opened.
-    static let format: UInt8 = 8
+    static let format: UInt8 = 9
 
     /// Secret of this data directory: ids' check bits are derived from it.
     var secret: UInt64
@@ -164,9 +164,13 @@ struct BrokerRecord: Equatable {
     var lastMoveAt: Timestamp = 0
     /// How many moves the stream holds.
     var keptMoves: Int64 = 0
+    /// How often all plain keys were flushed: those of an earlier generation are no more.
+    var textGeneration: UInt32 = 0
+    /// How many records of earlier generations are still stored.
+    var flushedTexts: Int64 = 0
 
     /// `secret u64 │ last sequence u64 │ last token i64 │ last request group u64 │ last operation u64 │ last move u64 │
-    /// its time i64 │ moves kept i64`
+    /// its time i64 │ moves kept i64 │ generation of plain keys u32 │ records of earlier ones i64`
     func write(to record: inout RecordWriter) {
         record.uint64(secret)
         record.uint64(lastSequence)
@@ -176,6 +180,8 @@ struct BrokerRecord: Equatable {
         record.uint64(lastMove)
         record.int64(lastMoveAt)
         record.int64(keptMoves)
+        record.uint32(textGeneration)
+        record.int64(flushedTexts)
     }
 
     init(secret: UInt64) { self.secret = secret }
@@ -189,6 +195,8 @@ struct BrokerRecord: Equatable {
         lastMove = record.uint64()
         lastMoveAt = record.int64()
         keptMoves = record.int64()
+        textGeneration = record.uint32()
+        flushedTexts = record.int64()
     }
 
     func id(_ sequence: UInt64) -> TaskID {

@@ -1,5 +1,6 @@
 """Plain keys: SET, GET and how long they live."""
 
+import subprocess
 import time
 
 import pytest
@@ -105,3 +106,59 @@ def test_keys_count_in_the_data_limit(make_broker):
         # What makes room goes on.
         assert connection("DEL", *[f"k{n}" for n in range(number)]) == number
         assert eventually(lambda: connection("SET", "again", b"v" * 1_000_000) == "OK")
+
+
+def test_keys_are_walked_and_flushed(client, broker):
+    client.execute_command("TASK.ADD", "q", "t", "p")
+    names = {b"user:%d" % number for number in range(250)} | {b"\x00odd\xff", b"user:gone"}
+    for name in names:
+        client.set(name, "v" * 100)
+    client.pexpire("user:gone", 1)
+    names.remove(b"user:gone")
+    eventually(lambda: client.get("user:gone") is None)
+    assert set(client.keys()) == names == set(client.scan_iter(count=7))
+    assert set(client.keys("user:1?")) == {b"user:1%d" % number for number in range(10)}
+    assert set(client.scan_iter("user:2*", _type="string")) == {name for name in names if name.startswith(b"user:2")}
+    assert client.keys("none*") == [] and list(client.scan_iter(_type="hash")) == []
+    cursor, page = client.scan(count=10)
+    assert 0 < len(page) <= 10 and int(cursor) > 0
+    # The reserved ones are shown to those who ask for them, and those are not plain ones.
+    assert b"@queues" in client.keys("@*") and not names & set(client.scan_iter("@*", count=1000))
+    assert client.dbsize() == len(names)
+    client.expire("user:1", 1000)
+    assert client.flushall() is True and client.dbsize() == 0 and client.keys() == [] and client.get("user:1") is None
+    assert client.scan() == (0, []) and client.exists("@queue:q:pending") == 1
+    assert client.set("user:1", "again") and client.keys() == [b"user:1"] and client.ttl("user:1") == -1
+    assert client.flushdb(asynchronous=True) is True and client.dbsize() == 0
+    for words in (["FLUSHALL", "NOW"], ["FLUSHDB", "SYNC", "SYNC"], ["SCAN", "x"]):
+        with pytest.raises(redis.ResponseError):
+            client.execute_command(*words)
+
+
+def test_redis_cli_walks_them(broker):
+    with broker.connect() as connection:
+        for number in range(30):
+            connection("SET", f"k{number}", "v")
+    cli = ["redis-cli", "-p", str(broker.port)]
+    shown = subprocess.run([*cli, "--scan", "--pattern", "k1*"], capture_output=True, check=True, text=True).stdout
+    assert sorted(shown.split()) == sorted(f"k{n}" for n in range(30) if str(n).startswith("1"))
+    assert subprocess.run([*cli, "DBSIZE"], capture_output=True, check=True, text=True).stdout.strip() == "30"
+    big = subprocess.run([*cli, "--bigkeys"], capture_output=True, check=True, text=True).stdout
+    assert "Sampled 30 keys" in big
+    assert subprocess.run([*cli, "FLUSHALL"], capture_output=True, check=True, text=True).stdout.strip() == "OK"
+    assert subprocess.run([*cli, "KEYS", "*"], capture_output=True, check=True, text=True).stdout.strip() == ""
+
+
+def test_what_was_flushed_stays_away_and_its_room_comes_back(make_broker):
+    broker = make_broker("--max-data-mb", 64)
+    for _ in range(3):
+        with broker.connect() as connection:
+            for number in range(30):
+                assert eventually(lambda: connection("SET", f"k{number}", b"v" * 1_000_000, "EX", 1000) == "OK")
+            assert connection("FLUSHALL") == "OK"
+            connection("SET", "kept", "v")
+        broker.kill()
+        broker.start()
+        with broker.connect() as connection:
+            assert connection("KEYS", "*") == [b"kept"] and connection("DBSIZE") == 1
+            assert connection("BROKER.INFO")

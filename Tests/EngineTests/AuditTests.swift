@@ -194,6 +194,7 @@ extension Plant {
             let all = KeyBytes()
             guard let text = try transaction.first(Store.table("texts"), from: all, prefix: all)?.key else { return }
             var reader = text.reader
+            _ = reader.next(UInt32.self)
             let key = try Store.find("timers", reader.next(), at: 9, kind: 10, transaction)
             try transaction.delete(Store.table("timers"), key)
         },
@@ -201,6 +202,15 @@ extension Plant {
             let all = KeyBytes()
             guard let key = try transaction.first(Store.table("texts"), from: all, prefix: all)?.key else { return }
             try transaction.delete(Store.table("texts"), key)
+        },
+        Plant(.counterWrong, "a key that was flushed") { (transaction, store) throws(StorageError) in
+            let all = KeyBytes()
+            guard let old = try transaction.first(Store.table("texts"), from: all, prefix: all)?.key else { return }
+            var reader = old.reader
+            var key = KeyBytes()
+            key.append(reader.next(UInt32.self) + 1)
+            key.append(reader.next(UInt64.self))
+            try transaction.put(Store.table("texts"), key) { $0.uint32(0) }
         },
         Plant(.damagedRecord, "a group's moves") { (transaction, store) throws(StorageError) in
             let all = KeyBytes()

@@ -21,7 +21,8 @@ extension Generator {
             ])
             set.givesOld = random.chance(40)
             return .setText(set)
-        case 55..<70: return .deleteTexts([key, random.pick(Self.textKeys)])
+        case 55..<58: return .flushTexts
+        case 58..<70: return .deleteTexts([key, random.pick(Self.textKeys)])
         default:
             let life = random.pick(lives.filter { $0 != .asBefore } + [.span(-5)])
             let condition: ExpireRequest.Condition = random.pick([.always, .ifNone, .ifSome, .ifLater, .ifEarlier])

@@ -13,6 +13,7 @@ extension Model {
         case .setText(let request): set(request, now)
         case .deleteTexts(let keys): delete(keys)
         case .expireText(let request): expire(request, now)
+        case .flushTexts: flush()
         default: preconditionFailure("not about a plain key")
         }
     }
@@ -49,6 +50,11 @@ extension Model {
         }
         keep(request.key, before.value, until, now)
         return .count(1)
+    }
+
+    mutating func flush() -> Outcome {
+        texts = [:]
+        return .ok
     }
 
     private func end(_ life: TextLife, _ before: ModelText?, _ now: Timestamp) -> Timestamp? {

@@ -138,7 +138,7 @@ extension Model {
         case .limitInfo(let name): return limitView(name, now)
         case .limitList: return limitViews(now)
         case .batchNew, .batch, .batchInfo: return batch(operation, now, answer)
-        case .setText, .deleteTexts, .expireText: return applyToText(operation, now)
+        case .setText, .deleteTexts, .expireText, .flushTexts: return applyToText(operation, now)
         }
     }
 

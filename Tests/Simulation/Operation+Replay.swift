@@ -39,7 +39,7 @@ extension MartletEngine.Operation {
         case .get, .list, .result, .why, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .log, .logs,
             .wait, .workerList,
             .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList,
-            .breakerInfo, .breakerList, .batchInfo, .setText, .deleteTexts, .expireText:
+            .breakerInfo, .breakerList, .batchInfo, .setText, .deleteTexts, .expireText, .flushTexts:
             nil
         }
     }

@@ -101,6 +101,13 @@ extension Simulation {
         }
         let count = try engine.textCount(in: transaction)
         if count != model.texts.count { found("\(count) keys are stored, not \(model.texts.count)") }
+        var (keys, place): (Set<Bytes>, UInt64?) = ([], 0)
+        while let from = place {
+            let page = try engine.texts(from: from, limit: 1, bytes: .max, now: now, in: transaction)
+            keys.formUnion(page.keys)
+            place = page.next
+        }
+        if keys != Set(model.texts.keys) { found("the walk found \(keys.map(readable)), not what is there") }
     }
 
     /// Workers finish everything: nothing may be left waiting or leased.

@@ -62,7 +62,7 @@ let inspectionCommands: [Command] =
         Command(
             "KEYS", .exactly(2), [.readonly], usage: "pattern",
             summary: "Lists keys; the reserved ones when the pattern begins with @, never the tasks.",
-            group: "inspection", reply: "an array",
+            group: "inspection", reply: "an array; ERR when there are more keys than it looks through",
             run: .inspect { (cursor) throws(CommandError) in .keys(Glob(try cursor.bytes("pattern"))) }),
         Command(
             "SCAN", .atLeast(2), [.readonly], usage: "cursor [MATCH pattern] [COUNT n] [TYPE t]",

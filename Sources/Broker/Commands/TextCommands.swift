@@ -3,7 +3,7 @@ import MartletProtocol
 
 /// Plain keys.
 let textCommands: [Command] =
-    deletions + [
+    deletions + flushes + [
         Command(
             "GET", .exactly(2), [.readonly, .fast], usage: "key",
             summary: "Tells what a key holds; @metrics:tasks:state:<state>: how many tasks are in a state.",
@@ -44,6 +44,20 @@ private let deletions: [Command] = ["DEL", "UNLINK"].map { name in
             var keys: [Bytes] = []
             while cursor.hasMore { keys.append(try cursor.plainKey()) }
             return .deleteTexts(keys)
+        })
+}
+
+/// There is one database: both are the same, and nobody waits for either.
+private let flushes: [Command] = ["FLUSHALL", "FLUSHDB"].map { name in
+    Command(
+        name, 1...2, [.write], usage: "[ASYNC | SYNC]",
+        summary: "Deletes all plain keys at once. Tasks, and what the reserved keys show, stay.", group: "string",
+        reply: "OK",
+        run: .write { (cursor, _) throws(CommandError) in
+            if let option = cursor.option(), option != Keyword("ASYNC"), option != Keyword("SYNC") {
+                throw cursor.syntaxError()
+            }
+            return .flushTexts
         })
 }
 

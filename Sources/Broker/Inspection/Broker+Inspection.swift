@@ -51,7 +51,7 @@ extension Broker {
                 try look.stateCount(key, engine).map { output.bulk(integer: $0) } ?? output.null()
             }
         case .keys(let pattern):
-            let keys = look.namedKeys(engine).filter { pattern.isReserved && pattern.matches($0) }
+            let keys = try look.keys(pattern, engine, transaction)
             output.array(keys.count)
             for key in keys { output.bulk(key) }
         case .scan(let cursor, let pattern, let count, let type):

@@ -34,4 +34,9 @@ enum InspectionLimits {
     static let skip = 100_000
     /// The most tasks one page of SCAN looks at.
     static let scan = 10_000
+    /// After so many bytes of plain keys and what they hold a page of SCAN ends.
+    static let scanBytes = 4 << 20
+    /// The most plain keys, and bytes of them and what they hold, that KEYS looks through.
+    static let keys = 100_000
+    static let keysBytes = 64 << 20
 }

@@ -23,8 +23,33 @@ extension Look {
         return all
     }
 
-    /// The named keys come on the first page, then the tasks in the order of their addition; the cursor is the
-    /// sequence of the task that comes next.
+    /// All keys that match, but no tasks.
+    func keys<A>(
+        _ pattern: Glob, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
+    ) throws -> [Bytes] {
+        if pattern.isReserved { return namedKeys(engine).filter(pattern.matches) }
+        let page = try engine.texts(
+            from: 0, limit: InspectionLimits.keys, bytes: InspectionLimits.keysBytes, now: now, in: transaction)
+        guard page.next == nil else {
+            throw CommandError(.error, "there is more than KEYS looks through; walk the keys with SCAN")
+        }
+        return page.keys.filter(pattern.matches)
+    }
+
+    /// Plain keys; the cursor is where the next page begins.
+    private func scanTexts<A>(
+        from position: UInt64, _ pattern: Glob?, _ count: Int, _ type: String?, _ engine: borrowing Engine,
+        _ transaction: borrowing Transaction<A>
+    ) throws -> Page {
+        let page = try engine.texts(
+            from: position, limit: count, bytes: InspectionLimits.scanBytes, now: now, in: transaction)
+        let isAsked = type == nil || type == "string"
+        let keys = isAsked ? page.keys.filter { pattern?.matches($0) ?? true } : []
+        return Page(next: Array(String(page.next ?? 0).utf8), keys: keys)
+    }
+
+    /// Without a pattern that begins with @, plain keys. Of the reserved ones the named keys come on the first page,
+    /// then the tasks in the order of their addition; the cursor is the sequence of the task that comes next.
     func scan<A>(
         _ cursor: Bytes, _ pattern: Glob?, _ count: Int, _ type: String?, _ engine: borrowing Engine,
         _ transaction: borrowing Transaction<A>
@@ -32,7 +57,9 @@ extension Look {
         guard let position = UInt64(String(decoding: cursor, as: UTF8.self)) else {
             throw CommandError(.error, "invalid cursor")
         }
-        guard let pattern, pattern.isReserved else { return Page(next: [UInt8(ascii: "0")], keys: []) }
+        guard let pattern, pattern.isReserved else {
+            return try scanTexts(from: position, pattern, count, type, engine, transaction)
+        }
         var keys: [Bytes] = []
         if position == 0 {
             for key in namedKeys(engine) where pattern.matches(key) {

@@ -68,6 +68,7 @@ extension Audit {
         case .dependents: true
         case .batch, .members: try isNeeded(batch: timer, transaction)
         case .text: try isNeeded(text: timer, transaction)
+        case .flushedTexts: broker.map { $0.flushedTexts > 0 } ?? true
         case .lines: queues[timer.queue]?.lining.isUnderWay
         case .due, .timeToLive, .retention: nil
         }
@@ -80,7 +81,7 @@ extension Audit {
         switch timer.kind {
         case .timeToLive: return known.ended == nil && known.expiresAt == timer.at
         case .retention: return known.ended?.keepUntil == timer.at
-        case .unique, .resume, .surplus, .dependents, .batch, .members, .text, .lines: return true
+        case .unique, .resume, .surplus, .dependents, .batch, .members, .text, .lines, .flushedTexts: return true
         case .due:
             guard known.isWaiting, known.state.runAt == timer.at else { return false }
             let key = known.waitingKey(timer.sequence).bytes
@@ -94,8 +95,8 @@ extension Audit {
         text timer: TimerKey, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Bool {
         try whole(of: true) { () throws(StorageError) in
-            let bucket = try transaction.read(Tables.texts, taskKey(timer.sequence)) { TextBucket(from: &$0) }
-            return bucket?.texts.contains { $0.until == timer.at } ?? false
+            let ends = try transaction.read(Tables.texts, TextKey(timer).bytes) { TextBucket.ends(from: &$0) }
+            return ends?.contains(timer.at) ?? false
         }
     }
 

@@ -99,9 +99,14 @@ extension Audit {
         right.lastMove = max(broker.lastMove, highest.move.number)
         right.lastMoveAt = max(broker.lastMoveAt, highest.move.at)
         let isBehind = right != broker
-        right.keptMoves = moves
+        (right.keptMoves, right.flushedTexts) = (moves, flushedTexts)
         if isBehind { report(.numbersBehind, "the last task's, token's or move's number", .broker(right)) }
-        guard broker.keptMoves != moves else { return }
-        report(.counterWrong, "the stream holds \(moves) moves, not \(broker.keptMoves)", .broker(right))
+        if broker.keptMoves != moves {
+            report(.counterWrong, "the stream holds \(moves) moves, not \(broker.keptMoves)", .broker(right))
+        }
+        guard broker.flushedTexts != flushedTexts else { return }
+        report(
+            .counterWrong, "\(flushedTexts) records of flushed keys are stored, not \(broker.flushedTexts)",
+            .broker(right))
     }
 }

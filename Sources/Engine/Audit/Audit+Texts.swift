@@ -5,16 +5,14 @@ import MartletStorage
 extension Audit {
     mutating func walkTexts<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
         try records(
-            Tables.texts, transaction, decode: { TextBucket(from: &$1).texts.compactMap(\.until) },
+            Tables.texts, transaction, decode: { TextBucket.ends(from: &$1) },
             damaged: { audit, key in
                 audit.report(.damagedRecord, "a plain key", .quarantine(Tables.texts, key))
             },
-            { (audit, key, ends) throws(StorageError) in
-                var reader = key.reader
-                let hash: UInt64 = reader.next()
-                for end in Set(ends).sorted() {
-                    try audit.expect(TimerKey(at: end, kind: .text, sequence: hash, queue: 0), transaction)
-                }
+            { (audit, bytes, ends) throws(StorageError) in
+                let key = TextKey(bytes)
+                if let broker = audit.broker, key.generation != broker.textGeneration { audit.flushedTexts += 1 }
+                for end in ends.sorted() { try audit.expect(key.timer(at: end), transaction) }
             })
     }
 }

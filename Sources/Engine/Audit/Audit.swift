@@ -23,6 +23,8 @@ struct Audit {
     var held: [UInt32: [UInt64: Int64]] = [:]
     /// How many moves the stream holds.
     var moves: Int64 = 0
+    /// How many records of plain keys were flushed but are stored.
+    var flushedTexts: Int64 = 0
     var broker: BrokerRecord?
     /// Dead tasks by queue and kind of error, as they are being counted.
     var kinds: [KindPlace: DeadKind] = [:]

@@ -13,13 +13,13 @@ extension Engine {
     public func text<A>(
         _ key: Bytes, now: Timestamp, in transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Text? {
-        let found = try bucket(textHash(key), transaction).texts.first { $0.key == key }
+        let found = try bucket(textKey(key), transaction).texts.first { $0.key == key }
         return found.flatMap { $0.isThere(now) ? Text(value: $0.value, until: $0.until) : nil }
     }
 
     /// How many plain keys there are; those whose end the bookkeeping has not seen count.
     public func textCount<A>(in transaction: borrowing Transaction<A>) throws(StorageError) -> Int {
-        try transaction.count(Tables.texts)
+        max(0, try transaction.count(Tables.texts) - Int(clamping: broker.flushedTexts))
     }
 
     mutating func setText(
@@ -77,9 +77,11 @@ extension Engine {
 
     /// The end of a key came.
     mutating func endTexts(
-        _ hash: UInt64, at: Timestamp, _ transaction: borrowing Transaction<Writing>
+        _ timer: TimerKey, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        for text in try bucket(hash, transaction).texts where !text.isThere(at) {
+        let key = TextKey(timer)
+        guard key.generation == broker.textGeneration else { return }
+        for text in try bucket(key, transaction).texts where !text.isThere(timer.at) {
             try replace(text.key, with: nil, transaction)
         }
     }
@@ -88,34 +90,36 @@ extension Engine {
     private mutating func replace(
         _ key: Bytes, with text: StoredText?, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        let hash = textHash(key)
-        var bucket = try bucket(hash, transaction)
+        let place = textKey(key)
+        var bucket = try bucket(place, transaction)
         if let index = bucket.texts.firstIndex(where: { $0.key == key }) {
             let old = bucket.texts.remove(at: index)
             let isShared = bucket.texts.contains { $0.until == old.until }
             if let until = old.until, !isShared {
-                try transaction.delete(
-                    Tables.timers, TimerKey(at: until, kind: .text, sequence: hash, queue: 0).bytes)
+                try transaction.delete(Tables.timers, place.timer(at: until).bytes)
             }
         }
         if let text {
             bucket.texts.append(text)
-            try setTimer(text.until, .text, hash, 0, transaction)
+            try setTimer(text.until, .text, place.hash, place.generation, transaction)
         }
         guard !bucket.texts.isEmpty else {
-            try transaction.delete(Tables.texts, taskKey(hash))
+            try transaction.delete(Tables.texts, place.bytes)
             return
         }
         let stored = bucket
-        try transaction.put(Tables.texts, taskKey(hash)) { stored.write(to: &$0) }
+        try transaction.put(Tables.texts, place.bytes) { stored.write(to: &$0) }
     }
 
     private func bucket<A>(
-        _ hash: UInt64, _ transaction: borrowing Transaction<A>
+        _ key: TextKey, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> TextBucket {
-        try transaction.read(Tables.texts, taskKey(hash)) { TextBucket(from: &$0) } ?? TextBucket()
+        try transaction.read(Tables.texts, key.bytes) { TextBucket(from: &$0) } ?? TextBucket()
     }
 
     /// Nobody outside can choose keys that share a bucket.
-    private func textHash(_ key: Bytes) -> UInt64 { StableHash.hash(key, seed: broker.secret ^ 0x7465_7874) }
+    private func textKey(_ key: Bytes) -> TextKey {
+        let hash = StableHash.hash(key, seed: broker.secret ^ 0x7465_7874)
+        return TextKey(generation: broker.textGeneration, hash: hash)
+    }
 }
