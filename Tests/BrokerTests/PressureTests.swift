@@ -88,7 +88,7 @@ struct PressureTests {
             let tasks = ["TASK.MADD", "q", "TASKS", "5000"] + Array(repeating: "x", count: 10_000)
             for _ in 0..<2 { try other.send(tasks) }
             for _ in 0..<2 { #expect(try other.reply().elements?.count == 5_000) }
-            let scan = RawClient.encode(["SCAN", "0", "MATCH", "@nothing", "COUNT", "10000"])
+            let scan = RawClient.encode(["SCAN", "0", "MATCH", "@*nothing", "COUNT", "10000"])
             try greedy.send(Array(repeatElement(scan, count: 200).joined()))
             let clock = ContinuousClock()
             var worst = Duration.zero
