@@ -6,7 +6,7 @@ import Testing
     static func written(_ version: RESPVersion, _ write: (inout ReplyWriter) -> Void) -> String {
         var writer = ReplyWriter(version: version)
         write(&writer)
-        return String(buffer: writer.buffer)
+        return String(decoding: writer.bytes, as: UTF8.self)
     }
 
     struct Shape: Sendable {

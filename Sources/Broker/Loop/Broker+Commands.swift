@@ -101,7 +101,7 @@ extension Broker {
         var cursor = cursor
         // A pipeline of slow looks must not hold up everybody else.
         group.commands += command.flags.contains(.fast) ? 1 : GroupLimits.slowCommand
-        let end = connection.output.buffer.writerIndex
+        let end = connection.output.bytes.count
         do {
             switch command.run {
             case .read(let parse):
@@ -117,7 +117,7 @@ extension Broker {
             case .local, .write: preconditionFailure("\(command.name) does not read")
             }
         } catch let error as StorageError {
-            connection.output.buffer.moveWriterIndex(to: end)
+            connection.output.cut(to: end)
             refuse(gate.failure(error), connection)
         } catch let error as CommandError {
             refuse(error, connection)

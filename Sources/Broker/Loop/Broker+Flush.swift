@@ -20,16 +20,16 @@ extension Broker {
     }
 
     /// One connection's replies go out: what they tell is durable.
-    func send(_ replies: Replies) {
+    func send(_ replies: inout Replies) {
         let connection = replies.connection
         if connection.isClosed {
             lost += replies.handOuts
-        } else if replies.buffer.readableBytes > 0 {
+        } else if replies.bytes.count > 0 {
             write(replies, connection)
         } else if connection.isClosing, !connection.awaitsReplies {
             connection.context?.close(promise: nil)
         }
-        recycle(replies.buffer)
+        recycle(replies.takeBytes())
         connection.compact()
         resume(connection)
         account(connection)
@@ -37,7 +37,7 @@ extension Broker {
 
     private func write(_ replies: Replies, _ connection: Connection) {
         guard let context = connection.context else { return }
-        let (bytes, handOuts) = (replies.buffer.readableBytes, replies.handOuts)
+        let (bytes, handOuts) = (replies.bytes.count, replies.handOuts)
         statistics.outputBytes += Int64(bytes)
         connection.handedOver += bytes
         setOutstanding(connection, connection.outstanding + bytes, largest: max(connection.largestFlush, bytes))
@@ -46,7 +46,10 @@ extension Broker {
             if case .failure = result { self.lost += handOuts }
             self.sent(bytes, connection)
         }
-        context.writeAndFlush(NIOAny(replies.buffer), promise: promise)
+        var buffer = spareBuffers.popLast() ?? ByteBufferAllocator().buffer(capacity: max(4_096, bytes))
+        buffer.writeBytes(replies.bytes)
+        context.writeAndFlush(NIOAny(buffer), promise: promise)
+        recycle(buffer)
         if connection.isFull, !connection.isClosed { watch(connection) }
         if totalExcess > configuration.outputBytes, let worst = connections.values.max(by: { $0.excess < $1.excess }) {
             drop(worst, "replies it does not read take \(worst.outstanding) bytes")
@@ -84,11 +87,23 @@ extension Broker {
         totalExcess += connection.excess
     }
 
-    /// Keeps an emptied buffer for the next round.
-    private func recycle(_ buffer: ByteBuffer) {
-        guard buffer.capacity <= 64 * 1024, spareBuffers.count < 64 else { return }
-        var buffer = buffer
+    /// Keeps a buffer for the next round, emptied.
+    private func recycle(_ buffer: consuming ByteBuffer) {
+        guard buffer.capacity <= Spares.bytes, spareBuffers.count < Spares.count else { return }
         buffer.clear()
         spareBuffers.append(buffer)
     }
+
+    private func recycle(_ bytes: consuming Bytes) {
+        guard bytes.capacity <= Spares.bytes, spareReplies.count < Spares.count else { return }
+        bytes.removeAll(keepingCapacity: true)
+        spareReplies.append(bytes)
+    }
+}
+
+/// What is kept of the memory for replies.
+private enum Spares {
+    static let count = 64
+    /// A bigger one is freed.
+    static let bytes = 64 * 1024
 }

@@ -148,8 +148,12 @@ extension Broker {
     /// Gives `connection` room for replies; it will be flushed at the end of the round.
     func begin(_ connection: Connection) {
         connection.need = .nothing
-        guard connection.output.buffer.capacity == 0 else { return }
-        connection.output.buffer = spareBuffers.popLast() ?? ByteBufferAllocator().buffer(capacity: 4_096)
+        guard connection.output.bytes.capacity == 0 else { return }
+        if let spare = spareReplies.popLast() {
+            connection.output.bytes = spare
+        } else {
+            connection.output.bytes.reserveCapacity(4_096)
+        }
         touched.append(connection)
     }
 

@@ -44,7 +44,8 @@ final class Broker {
     /// A group will run at the end of this round.
     var isScheduled = false
     var group = Group()
-    /// Spare output buffers, emptied.
+    /// What replies are written to, and what is handed to the sockets: emptied, for the next round.
+    var spareReplies: [Bytes] = []
     var spareBuffers: [ByteBuffer] = []
     /// Connections with something in `output`, and those whose paused state may have changed.
     var touched: [Connection] = []
@@ -148,7 +149,7 @@ struct ConnectionNote {
         self.connection = connection
         readerIndex = connection.inbound.readerIndex
         parserMark = connection.parser.mark
-        outputEnd = connection.output.buffer.writerIndex
+        outputEnd = connection.output.bytes.count
         handOuts = connection.handOuts.count
         blocked = connection.blocked
         isClosing = connection.isClosing
@@ -157,7 +158,7 @@ struct ConnectionNote {
     func restore() {
         connection.inbound.moveReaderIndex(to: readerIndex)
         connection.parser.rewind(to: parserMark)
-        connection.output.buffer.moveWriterIndex(to: outputEnd)
+        connection.output.cut(to: outputEnd)
         connection.handOuts.removeSubrange(handOuts...)
         connection.blocked = blocked
         connection.isClosing = isClosing

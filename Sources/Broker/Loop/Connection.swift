@@ -97,10 +97,10 @@ final class Connection {
     var canRun: Bool { blocked == nil && !isClosing && !isClosed && !isFull }
 
     /// It does not read its replies: it gets no more until it does.
-    var isFull: Bool { outstanding + held + output.buffer.readableBytes > outputLimit }
+    var isFull: Bool { outstanding + held + output.bytes.count > outputLimit }
 
     /// Replies to it are on their way, or will be.
-    var awaitsReplies: Bool { outstanding + held + output.buffer.readableBytes > 0 }
+    var awaitsReplies: Bool { outstanding + held + output.bytes.count > 0 }
 
     /// What is queued for it beyond the one flush being sent.
     var excess: Int { max(0, outstanding - largestFlush) }

@@ -19,16 +19,23 @@ struct Flusher {
 /// What one connection is told, and the hand-outs it is told of.
 struct Replies {
     let connection: Connection
-    let buffer: ByteBuffer
+    fileprivate(set) var bytes: Bytes
     let handOuts: [(id: TaskID, token: Int64)]
 
     /// Takes them from `connection`.
     init(of connection: Connection) {
         self.connection = connection
-        buffer = connection.output.buffer
+        bytes = connection.output.bytes
         handOuts = connection.handOuts
-        connection.output.buffer = ByteBuffer()
+        connection.output.bytes = []
         connection.handOuts.removeAll(keepingCapacity: connection.handOuts.capacity <= 64)
+    }
+
+    /// They were sent: their memory may be used again.
+    mutating func takeBytes() -> Bytes {
+        var taken = Bytes()
+        swap(&taken, &bytes)
+        return taken
     }
 }
 
@@ -41,7 +48,10 @@ extension Broker {
         guard !beginFlush() else { return }
         let list = touched
         touched.removeAll(keepingCapacity: true)
-        for connection in list { send(Replies(of: connection)) }
+        for connection in list {
+            var replies = Replies(of: connection)
+            send(&replies)
+        }
     }
 
     /// Begins to flush the groups that wait for it; what the rounds so far have to say is held until then.
@@ -51,7 +61,7 @@ extension Broker {
         flusher.isRunning = true
         for connection in touched {
             let replies = Replies(of: connection)
-            connection.held += replies.buffer.readableBytes
+            connection.held += replies.bytes.count
             flusher.held.append(replies)
         }
         touched.removeAll(keepingCapacity: true)
@@ -65,17 +75,18 @@ extension Broker {
 
     private func flushEnded(_ flush: JournalFlush, _ code: Int32) {
         guard !isStopped else { return }
-        let held = flusher.held
-        flusher = Flusher()
+        var held: [Replies] = []
+        swap(&held, &flusher.held)
+        flusher.isRunning = false
         do throws(StorageError) {
             try store.endFlush(flush, code)
         } catch {
             return giveUp(error)
         }
-        for replies in held { replies.connection.held -= replies.buffer.readableBytes }
+        for replies in held { replies.connection.held -= replies.bytes.count }
         // The disk goes on first: what ran meanwhile waits for it.
         let goesOn = beginFlush()
-        for replies in held { send(replies) }
+        for index in held.indices { send(&held[index]) }
         if !goesOn { sendReplies() }
         rearmTimer()
         if !lost.isEmpty { scheduleUpkeep() }

@@ -45,7 +45,7 @@ extension Broker {
                     "(commands are missing here: there were too many, or they were read too slowly)")
                 connection.missesCommands = false
             }
-            connection.output.buffer.writeImmutableBuffer(monitored)
+            connection.output.bytes += monitored.readableBytesView
         }
     }
 }

@@ -1,5 +1,3 @@
-import NIOCore
-
 extension ReplyWriter {
     public mutating func array(_ count: Int) { header(UInt8(ascii: "*"), Int64(count)) }
 
@@ -23,39 +21,39 @@ extension ReplyWriter {
     public mutating func verbatim(_ text: String, format: StaticString = "txt") {
         guard version == .three else { return bulk(text) }
         header(UInt8(ascii: "="), Int64(text.utf8.count + 4))
-        buffer.writeStaticString(format)
-        buffer.writeInteger(UInt8(ascii: ":"))
-        buffer.writeString(text)
+        raw(format)
+        bytes.append(UInt8(ascii: ":"))
+        bytes += text.utf8
         raw("\r\n")
     }
 
     /// `kind`, a decimal integer, CRLF.
     @inline(__always)
     mutating func header(_ kind: UInt8, _ value: Int64) {
-        buffer.writeWithOutputRawSpan(minimumWritableBytes: 24) { span in
-            span.append(kind)
-            Self.append(value, to: &span)
+        bytes.append(addingCapacity: 24) { (text: inout OutputSpan<UInt8>) in
+            text.append(kind)
+            Self.append(value, to: &text)
         }
     }
 
     /// The decimal digits of `value` and CRLF: at most 22 bytes.
-    static func append(_ value: Int64, to span: inout OutputRawSpan) {
-        if value < 0 { span.append(UInt8(ascii: "-")) }
+    static func append(_ value: Int64, to text: inout OutputSpan<UInt8>) {
+        if value < 0 { text.append(UInt8(ascii: "-")) }
         let magnitude = value.magnitude
         let ten16: UInt64 = 10_000_000_000_000_000
         if magnitude < ten16 {
-            append(magnitude, least: 1, to: &span)
+            append(magnitude, least: 1, to: &text)
         } else {
-            append(magnitude / ten16, least: 1, to: &span)
-            append(magnitude % ten16, least: 16, to: &span)
+            append(magnitude / ten16, least: 1, to: &text)
+            append(magnitude % ten16, least: 16, to: &text)
         }
-        span.append(UInt8(ascii: "\r"))
-        span.append(UInt8(ascii: "\n"))
+        text.append(UInt8(ascii: "\r"))
+        text.append(UInt8(ascii: "\n"))
     }
 
     /// At most 16 digits, at least `least`: gathered from the last on, four bits each, then written from the first on.
     @inline(__always)
-    private static func append(_ value: UInt64, least: Int, to span: inout OutputRawSpan) {
+    private static func append(_ value: UInt64, least: Int, to text: inout OutputSpan<UInt8>) {
         var (rest, digits, count) = (value, UInt64(0), 0)
         while rest > 0 || count < least {
             let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
@@ -65,7 +63,7 @@ extension ReplyWriter {
         }
         while count > 0 {
             count &-= 1
-            span.append(UInt8(truncatingIfNeeded: digits &>> UInt64(count &* 4) & 0xF) &+ UInt8(ascii: "0"))
+            text.append(UInt8(truncatingIfNeeded: digits &>> UInt64(count &* 4) & 0xF) &+ UInt8(ascii: "0"))
         }
     }
 
