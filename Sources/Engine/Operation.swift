@@ -3,7 +3,7 @@ public import MartletProtocol
 /// One request to the engine, parsed and checked as far as that needs no state.
 public enum Operation: Sendable {
     case add(AddRequest)
-    case addMany(AddManyRequest)
+    indirect case addMany(AddManyRequest)
     case reserve(ReserveRequest)
     case acknowledge(AcknowledgeRequest)
     case acknowledgeMany(AcknowledgeManyRequest)
@@ -19,7 +19,7 @@ public enum Operation: Sendable {
     case why(TaskID?)
     case queueInfo(Bytes)
     case queueOptions(Bytes)
-    case queueSet(QueueSetRequest)
+    indirect case queueSet(QueueSetRequest)
     case queuePause(QueuePauseRequest)
     case queueResume(QueueRequest)
     case queueDrain(QueueDrainRequest)
@@ -38,7 +38,7 @@ public enum Operation: Sendable {
     case order(OrderRequest)
     case workerList
     case workerInfo(Bytes)
-    case cronSet(CronSetRequest)
+    indirect case cronSet(CronSetRequest)
     case cron(CronRequest)
     case cronGet(Bytes)
     case cronList
