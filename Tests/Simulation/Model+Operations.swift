@@ -154,7 +154,7 @@ extension Model {
             if handle(id, operation, now) { operation.done += 1 } else { operation.failed += 1 }
         }
         operation.second?.tasks += Int64(found.count)
-        if operation.verb == .purge { operation.matched = operation.done }
+        if operation.verb == .purge { operation.matched = operation.done + operation.failed }
         if isEnd || left == Int64(found.count) { (operation.state, operation.ended) = ("done", now) }
     }
 

@@ -2,12 +2,14 @@ internal import Foundation
 internal import MartletEngine
 internal import MartletStorage
 
-/// Runs one seed in a temporary directory of its own and returns how many answers were compared.
+/// Runs one seed in a temporary directory of its own and returns how many answers were compared; a failure tells the
+/// last `logged` things that were done.
 /// - Throws: `SimulationFailure`, or what kept it from starting.
 @discardableResult
-public func runSimulation(seed: UInt64, steps: Int) throws -> Int {
+public func runSimulation(seed: UInt64, steps: Int, logged: Int = 25) throws -> Int {
     try inTemporaryDirectory { directory in
         let simulation = try Simulation(seed: seed, directory: directory)
+        simulation.logged = logged
         try simulation.run(steps: steps)
         return simulation.operations
     }

@@ -13,6 +13,7 @@ extension Simulation {
             for operation in looks where self.finding == nil {
                 let answer = try engine.apply(operation, now: self.now, in: transaction)
                 self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
+                if self.finding != nil { self.note("\(readable(operation))") }
                 self.note(reasonIn: answer)
             }
         }
@@ -44,6 +45,7 @@ extension Simulation {
             for operation in looks where self.finding == nil {
                 let answer = try engine.answer(operation, now: self.now, in: transaction)
                 self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
+                if self.finding != nil { self.note("\(readable(operation))") }
                 if case .queues(let queues) = answer, queues.contains(where: \.lagging) { self.found("still lagging") }
             }
             for _ in 0..<4 where self.finding == nil { try self.compareList(engine, transaction) }

@@ -62,6 +62,8 @@ extension Simulation {
                     _ = try engine.advance(to: self.now, limit: 10_000, in: transaction)
                     try self.observeCrons(engine, .ok, transaction)
                     try self.observeFollowers(engine, transaction)
+                    // Switching FAIR may have come to its end.
+                    self.model.observeFair(engine.fairQueues)
                 }
                 try body(&engine, transaction)
                 try self.observeFollowers(engine, transaction)

@@ -22,6 +22,8 @@ public final class Simulation {
     var slowList: SlowList?
     var step = 0
     var log: [() -> String] = []
+    /// How much of that a failure tells.
+    var logged = 25
     /// The first difference that was found.
     var finding: String?
     /// The reasons that TASK.WHY gave, as the model predicted.
@@ -104,7 +106,7 @@ public final class Simulation {
     func note(_ text: @escaping @autoclosure () -> String) {
         let (step, now) = (step, now)
         log.append { "\(step) at \(now): \(text())" }
-        if log.count > 25 { log.removeFirst() }
+        if log.count > logged { log.removeFirst() }
     }
 
     /// Keeps the first finding.

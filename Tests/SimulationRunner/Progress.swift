@@ -8,6 +8,7 @@ struct Progress {
     private var done: UInt64 = 0
     private var steps = 0
     private var operations = 0
+    private(set) var failures = 0
     private let isTerminal = isatty(STDOUT_FILENO) == 1
 
     init(seeds: UInt64) { self.seeds = seeds }
@@ -21,13 +22,19 @@ struct Progress {
         FileHandle.standardOutput.write(Data("\r\u{1B}[K\(line)".utf8))
     }
 
-    func clear() {
+    /// The line makes room for what is told of it.
+    mutating func failed() {
+        failures += 1
+        clear()
+    }
+
+    private func clear() {
         if isTerminal { FileHandle.standardOutput.write(Data("\r\u{1B}[K".utf8)) }
     }
 
     func summarise() {
         clear()
-        print("\(line), 0 failures")
+        print("\(line), \(failures) failures")
     }
 
     private var line: String {

@@ -1,8 +1,9 @@
 import Foundation
 import MartletSimulation
 
-/// `simulate SEEDS [--steps N] [--start S]`: runs that many seeded simulations; the first that fails ends it.
-let usage = "usage: simulate SEEDS [--steps N] [--start S]"
+/// `simulate SEEDS [--steps N] [--start S] [--log N] [--all]`: runs that many seeded simulations. The first that fails
+/// ends it, unless all are wanted; of the last N things that one did it tells.
+let usage = "usage: simulate SEEDS [--steps N] [--start S] [--log N] [--all]"
 
 /// Says what is wrong with the arguments and leaves.
 func refuse(_ reason: String) -> Never {
@@ -10,38 +11,52 @@ func refuse(_ reason: String) -> Never {
     exit(64)
 }
 
-/// The count of seeds, the steps of each, and the first seed.
-func parse(_ arguments: [String]) -> (seeds: UInt64, steps: Int, start: UInt64) {
-    var (seeds, steps, start): (UInt64?, Int, UInt64) = (nil, 300, 1)
+/// What is to be run.
+struct Orders {
+    var seeds: UInt64 = 0
+    var steps = 300
+    var start: UInt64 = 1
+    var logged = 25
+    var runsAll = false
+}
+
+func parse(_ arguments: [String]) -> Orders {
+    var orders = Orders()
+    var seeds: UInt64?
     var rest = arguments[...]
+    func number<N: FixedWidthInteger>(_ name: String, from least: N) -> N {
+        guard let value = rest.popFirst().flatMap({ N($0) }), value >= least else { refuse("\(name) wants a number") }
+        return value
+    }
     while let argument = rest.popFirst() {
         switch argument {
-        case "--steps":
-            guard let value = rest.popFirst().flatMap({ Int($0) }), value > 0 else { refuse("--steps wants a number") }
-            steps = value
-        case "--start":
-            guard let value = rest.popFirst().flatMap({ UInt64($0) }) else { refuse("--start wants a number") }
-            start = value
+        case "--steps": orders.steps = number(argument, from: 1)
+        case "--start": orders.start = number(argument, from: 0)
+        case "--log": orders.logged = number(argument, from: 1)
+        case "--all": orders.runsAll = true
         default:
             guard seeds == nil, let value = UInt64(argument) else { refuse("unknown argument '\(argument)'") }
             seeds = value
         }
     }
     guard let seeds else { refuse("how many seeds?") }
-    guard !start.addingReportingOverflow(seeds).overflow else { refuse("--start is too large") }
-    return (seeds, steps, start)
+    guard !orders.start.addingReportingOverflow(seeds).overflow else { refuse("--start is too large") }
+    orders.seeds = seeds
+    return orders
 }
 
-let (seeds, steps, start) = parse(Array(CommandLine.arguments.dropFirst()))
-var progress = Progress(seeds: seeds)
-for seed in start..<start + seeds {
+let orders = parse(Array(CommandLine.arguments.dropFirst()))
+var progress = Progress(seeds: orders.seeds)
+for seed in orders.start..<orders.start + orders.seeds {
     do {
-        progress.finished(operations: try runSimulation(seed: seed, steps: steps), steps: steps)
+        let compared = try runSimulation(seed: seed, steps: orders.steps, logged: orders.logged)
+        progress.finished(operations: compared, steps: orders.steps)
     } catch {
-        progress.clear()
+        progress.failed()
         print("FAILED: \(error)")
-        print("replay with: tools/simulate 1 --start \(seed) --steps \(steps)")
-        exit(1)
+        print("replay with: tools/simulate 1 --start \(seed) --steps \(orders.steps)")
+        if !orders.runsAll { exit(1) }
     }
 }
 progress.summarise()
+exit(progress.failures == 0 ? 0 : 1)
