@@ -88,6 +88,23 @@ struct LifecycleTests {
             ])
     }
 
+    @Test("the end of another one, found first, does not come before what was due earlier")
+    func inTheirOrder() throws {
+        let fixture = try StoreFixture()
+        let start = fixture.now
+        let first = try fixture.add { $0.timeToLive = 200 }
+        var request = AddRequest(queue: Bytes("q".utf8), type: Bytes("t".utf8), payload: [])
+        request.after = Dependencies([first], onDead: .cancel)
+        request.options.timeToLive = 100
+        guard case .id(let id) = try fixture.run(.add(request))[0] else { throw StoreFixture.Unexpected() }
+        fixture.now += 1_000
+        #expect(try fixture.view(first)?.state == .expired)
+        let view = try #require(try fixture.view(id))
+        #expect(view.state == .expired)
+        #expect(view.endedAt == start + 100)
+        #expect(try fixture.findings() == [])
+    }
+
     @Test("back-off never overflows and never passes its cap")
     func backoff() {
         let exponential = Backoff.exponential(base: 1_000, cap: 300_000)

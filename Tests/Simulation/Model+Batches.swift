@@ -121,9 +121,14 @@ extension Model {
 
     /// Those whose ids the engine has shown join the others.
     mutating func insertFollowers() {
-        for follower in followers {
-            guard let id = shownFollowers.removeValue(forKey: follower.add.payload) else { continue }
-            followers.removeAll { $0.add.payload == follower.add.payload }
+        let waiting = followers
+        followers = []
+        for follower in waiting {
+            guard let id = shownFollowers[follower.add.payload]?.first else {
+                followers.append(follower)
+                continue
+            }
+            shownFollowers[follower.add.payload]?.removeFirst()
             let newest = newestID
             newestID = nil
             _ = insert(follower.add, id, follower.at)

@@ -30,7 +30,7 @@ struct Model {
     var batches: [TaskID: ModelBatch] = [:]
     /// Tasks that followed a batch and have no id yet, and ids that were seen, by payload.
     var followers: [ModelFollower] = []
-    var shownFollowers: [Bytes: TaskID] = [:]
+    var shownFollowers: [Bytes: [TaskID]] = [:]
     /// Who holds which UNIQUE key.
     var holds: [KeyName: KeyHold] = [:]
     var options: [Bytes: QueueOptions] = [:]

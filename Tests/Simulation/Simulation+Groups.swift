@@ -43,9 +43,18 @@ extension Simulation {
         }
     }
 
+    /// Whether the bookkeeping is to be done before anything else.
+    ///
+    /// Blocked callers are served from what it brings to light: with them it is not behind. Where KEEPMAX counts, what
+    /// was late would be counted late; and what tells others of its end, would tell them too late to be seen.
+    var mustCatchUp: Bool {
+        !model.calls.isEmpty || !model.watches.isEmpty || !model.drains.isEmpty || model.keepsFew || model.hasParked
+            || !model.batches.isEmpty || model.hasFair
+    }
+
     /// One group: `body`, then the blocked callers.
     func write(
-        crash: Bool = false, fault: Fault? = nil,
+        crash: Bool = false, fault: Fault? = nil, isPrompt: Bool = false,
         _ body: (inout Engine, borrowing Transaction<Writing>) throws(StorageError) -> Void
     ) {
         let before = model
@@ -54,11 +63,7 @@ extension Simulation {
         faults.code = fault?.code ?? 0
         do throws(StorageError) {
             try store.write(now: now) { engine, transaction throws(StorageError) in
-                // Blocked callers are served from what the bookkeeping brought to light: with them it is not behind.
-                // And where KEEPMAX counts, what was late would be counted late.
-                if !self.model.calls.isEmpty || !self.model.watches.isEmpty || !self.model.drains.isEmpty
-                    || self.model.keepsFew || self.model.hasParked || !self.model.batches.isEmpty || self.model.hasFair
-                {
+                if isPrompt || self.mustCatchUp {
                     _ = try engine.advance(to: self.now, limit: 10_000, in: transaction)
                     try self.observeCrons(engine, .ok, transaction)
                     try self.observeFollowers(engine, transaction)
@@ -87,7 +92,7 @@ extension Simulation {
     ) throws(StorageError) {
         guard case .acknowledge(let request) = operation, !request.children.isEmpty else { return }
         let newest = model.newestID.map { $0.sequence + 1 } ?? 0
-        let shown = Set(model.shownFollowers.values)
+        let shown = Set(model.shownFollowers.values.joined())
         let ids = try engine.taskIDs(from: newest, limit: 1_000, in: transaction).ids.filter { !shown.contains($0) }
         model.offered = Array(ids.prefix(request.children.count))
     }
@@ -98,14 +103,14 @@ extension Simulation {
     ) throws(StorageError) {
         guard !model.batches.isEmpty || !model.followers.isEmpty else { return }
         let oldest = model.batches.keys.min().map(\.sequence) ?? 0
-        let known = Set(model.shownFollowers.values)
+        let known = Set(model.shownFollowers.values.joined())
         for id in try engine.taskIDs(from: oldest, limit: 10_000, in: transaction).ids
         where model.tasks[id] == nil && !known.contains(id) {
             let get = MartletEngine.Operation.get(GetRequest(id: id, payload: true))
             guard case .task(let view) = try engine.answer(get, now: now, in: transaction),
                 view.type == Generator.followerType, let payload = view.payload
             else { continue }
-            model.shownFollowers[payload] = id
+            model.shownFollowers[payload, default: []].append(id)
         }
         model.insertFollowers()
     }

@@ -41,6 +41,8 @@ extension Simulation {
     @discardableResult
     func tick(limit: Int) -> Int {
         guard finding == nil else { return 0 }
+        // Before the model does what is due.
+        let isPrompt = mustCatchUp
         var ended: [CallerID: Outcome] = [:]
         store.withEngine { engine in
             engine.expireWaiting(now: now) { ended[$0] = Outcome($1) }
@@ -48,7 +50,7 @@ extension Simulation {
         let expected = model.expireWaiting(now)
         if ended != expected { found("ended waits: expected \(readable(expected)), got \(readable(ended))") }
         var done = 0
-        write { engine, transaction throws(StorageError) in
+        write(isPrompt: isPrompt) { engine, transaction throws(StorageError) in
             done = try engine.advance(to: self.now, limit: limit, in: transaction)
             try self.observeCrons(engine, .ok, transaction)
             try self.observeFollowers(engine, transaction)
