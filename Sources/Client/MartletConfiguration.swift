@@ -15,6 +15,7 @@ public struct MartletConfiguration: Sendable {
     public var silence: Duration = .seconds(10)
     /// The first pause before connecting again; it doubles up to `reconnectCap`, and half of it is random.
     public var reconnectBase: Duration = .milliseconds(20)
+    /// The longest such pause.
     public var reconnectCap: Duration = .seconds(2)
     /// Most commands in flight or waiting for a connection; one more is refused with `MartletError.overloaded`.
     public var outstandingCommands = 65_536
@@ -24,6 +25,7 @@ public struct MartletConfiguration: Sendable {
     /// again.
     package var failsFast = false
 
+    /// A broker without TLS; everything else is set afterwards.
     public init(host: String = "127.0.0.1", port: Int = 7379, password: String? = nil) {
         self.host = host
         self.port = port

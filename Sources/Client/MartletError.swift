@@ -33,6 +33,7 @@ public enum MartletError: Error, Sendable, CustomStringConvertible {
         return nil
     }
 
+    /// For people; an error of the broker in its own words.
     public var description: String {
         switch self {
         case .refused(let refusal): refusal.description
@@ -55,6 +56,7 @@ public enum MartletError: Error, Sendable, CustomStringConvertible {
 public struct Refusal: Hashable, Sendable, CustomStringConvertible {
     /// Upper case, as `NOTASK`.
     public var code: String
+    /// What is wrong and what to do, for people.
     public var message: String
 
     /// Splits an error line.
@@ -64,19 +66,24 @@ public struct Refusal: Hashable, Sendable, CustomStringConvertible {
         message = parts.count > 1 ? String(parts[1]) : ""
     }
 
+    /// The code, if it is one that is known here.
     public var knownCode: ErrorCode? { ErrorCode(rawValue: code) }
+    /// As the broker wrote it.
     public var description: String { "\(code) \(message)" }
 }
 
 /// How a task ended that has no result to give.
 public struct EndedTask: Hashable, Sendable, CustomStringConvertible {
+    /// The task.
     public var id: TaskID
     /// `dead`, `cancelled` or `expired`.
     public var state: TaskState
     /// The last attempt's error, if there was one.
     public var kind: String?
+    /// The last attempt's message.
     public var message: String?
 
+    /// For people; an error of the broker in its own words.
     public var description: String {
         "task \(id) ended \(state.name)" + (message.map { ": \($0)" } ?? "")
     }

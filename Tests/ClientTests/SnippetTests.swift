@@ -63,6 +63,7 @@ struct SnippetTests {
         let later = try await client.enqueue(.init(image: "z.png", width: 1), as: Resize.self, queue: "other")
         try await Snippets.inspect(client, later)
         try await Snippets.lookAfter(client)
+        try await Snippets.follow(client)
         try await Snippets.schedule(client)
         let answer = Bytes(#"{"data": {"rate_limit": {"requests": 230, "interval": "10s"}}}"#.utf8)
         try await Snippets.limit(client, answer) { $0 }

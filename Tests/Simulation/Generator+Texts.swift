@@ -3,7 +3,9 @@ internal import MartletProtocol
 
 /// What is done with plain keys.
 extension Generator {
-    static let textKeys = [Bytes("a".utf8), Bytes("task:1".utf8), Bytes(repeating: 6, count: 300)]
+    /// More than are flushed at a time.
+    static let textKeys =
+        ["a", "b", "c", "d", "e", "f", "task:1"].map { Bytes($0.utf8) } + [Bytes(repeating: 6, count: 300)]
     /// Values that come again, for who sets a key that holds just that.
     private static let marks = [Bytes("mine".utf8), Bytes("yours".utf8)]
 

@@ -26,7 +26,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(2)))
     func `tasks are driven into every reason to wait, and WHY names it`() throws {
-        let missing = try reasonsNeverTold(seeds: 1...40, steps: Self.steps)
+        let missing = try reasonsNeverTold(seeds: 1...100, steps: Self.steps)
         #expect(missing.isEmpty)
     }
 

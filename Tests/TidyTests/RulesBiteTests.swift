@@ -35,6 +35,15 @@ struct RulesBiteTests {
         #expect(LengthRules.functions(in: code).map(\.lines) == [2])
     }
 
+    @Test(
+        arguments: ["public var a = 1", "public static func a() {}", "public init?(a: Int)", "public final class A {"])
+    func aPublicDeclarationNeedsAComment(_ line: String) {
+        #expect(DocumentedRule.findings(file("\(line)\n")).count == 1)
+        #expect(DocumentedRule.findings(file("// Not for readers.\n\(line)\n")).count == 1)
+        #expect(DocumentedRule.findings(file("/// One.\n    @discardableResult\n    \(line)\n")) == [])
+        #expect(DocumentedRule.findings(file("\(line.dropFirst("public ".count))\npublic import A\n")) == [])
+    }
+
     @Test(arguments: BannedWord.all.map(\.word))
     func everyBannedWordIsFoundWhereItIsBanned(_ word: String) throws {
         let entry = try #require(BannedWord.all.first { $0.word == word })

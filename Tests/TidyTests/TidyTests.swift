@@ -26,6 +26,13 @@ struct TidyTests {
     }
 
     @Test
+    func everythingPublicOfTheClientIsDocumented() {
+        for file in Repository.swiftFiles where file.isIn("Sources/Client") {
+            #expect(DocumentedRule.findings(file) == [])
+        }
+    }
+
+    @Test
     func noTextTiesTheProjectToOneMachine() {
         for file in Repository.textFiles {
             #expect(BannedText.findings(file) == [])

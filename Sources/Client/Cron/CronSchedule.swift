@@ -26,18 +26,27 @@ public enum CronCatchUp: String, Sendable {
 
 /// What the broker knows about a cron entry (`CRON.GET`).
 public struct CronDetails: Sendable {
+    /// The entry's name, 1–256 bytes.
     public var name: String
+    /// Where its tasks go.
     public var queue: String
+    /// What kind of tasks they are.
     public var type: String
+    /// When they are added.
     public var schedule: CronSchedule
+    /// What happens while the task of the run before has not ended.
     public var overlap: CronOverlap
+    /// What becomes of runs that were due while the broker was down.
     public var catchUp: CronCatchUp
+    /// Nothing is added until it is resumed.
     public var isPaused: Bool
+    /// When it ran last, in Unix milliseconds; `nil`: never.
     public var lastRun: Timestamp?
     /// The task that run added.
     public var lastID: TaskID?
     /// `nil`: none, it is paused.
     public var nextRun: Timestamp?
+    /// How often it has run.
     public var runs: Int
 
     init(_ value: RESPValue) throws(MartletError) {

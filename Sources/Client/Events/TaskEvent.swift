@@ -5,7 +5,9 @@ public struct EventPosition: Hashable, Sendable, CustomStringConvertible {
     /// As the broker writes it: `1767225600000-17`.
     public var text: String
 
+    /// A position that was kept as text.
     public init(text: String) { self.text = text }
+    /// As `text`.
     public var description: String { text }
 
     /// Before everything the broker still has.
@@ -14,15 +16,21 @@ public struct EventPosition: Hashable, Sendable, CustomStringConvertible {
 
 /// A task was added or came into another state.
 public struct TaskEvent: Sendable {
+    /// Where it stands in the stream.
     public var position: EventPosition
     /// Rises with every event.
     public var sequence: Int64
+    /// When it happened, in Unix milliseconds; never falls.
     public var at: Timestamp
+    /// The task.
     public var id: TaskID
+    /// The task's queue.
     public var queue: String
+    /// The task's type.
     public var type: String
     /// `nil`: it was added.
     public var from: TaskState?
+    /// The state it came into.
     public var to: TaskState
 
     /// Reads `[id, [field, value, …]]`.

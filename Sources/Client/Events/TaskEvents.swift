@@ -16,8 +16,10 @@ public struct TaskEvents: AsyncSequence, Sendable {
     /// `nil`: what comes after the first read.
     let after: EventPosition?
 
+    /// Reads from the beginning; each iterator by itself.
     public func makeAsyncIterator() -> Iterator { Iterator(events: self) }
 
+    /// One reader of the events.
     public struct Iterator: AsyncIteratorProtocol {
         private let events: TaskEvents
         private var position: EventPosition?
@@ -39,6 +41,7 @@ public struct TaskEvents: AsyncSequence, Sendable {
             }
         }
 
+        /// The next event; waits until there is one.
         public mutating func next(isolation: isolated (any Actor)?) async throws(MartletError) -> TaskEvent? {
             try await next()
         }

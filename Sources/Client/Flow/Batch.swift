@@ -6,6 +6,7 @@ public import MartletProtocol
 ///     for image in images { _ = try await client.enqueue(image, as: Resize.self, batch: album) }
 ///     try await album.seal()
 public struct Batch: Sendable {
+    /// As the broker gave it.
     public let id: String
     let client: MartletClient
 
@@ -27,8 +28,11 @@ public struct Batch: Sendable {
 
 /// A task that is added once, when a batch ends.
 public struct BatchFollower: Sendable {
+    /// Where the task goes.
     public var queue: String
+    /// What kind of task it is.
     public var type: String
+    /// What its handler gets: up to 8 MiB.
     public var payload: Bytes
 
     /// - Parameters:
@@ -41,6 +45,7 @@ public struct BatchFollower: Sendable {
         self.init(bytes: try JSON.encode(payload), type: Definition.type, queue: queue ?? Definition.queue)
     }
 
+    /// A task with any bytes.
     public init(bytes payload: Bytes, type: String, queue: String) {
         (self.payload, self.type, self.queue) = (payload, type, queue)
     }
@@ -48,6 +53,7 @@ public struct BatchFollower: Sendable {
 
 /// How a batch stands.
 public struct BatchDetails: Sendable, Hashable {
+    /// Where a batch is on its way.
     public enum State: String, Sendable {
         /// It takes tasks.
         case open
@@ -60,13 +66,19 @@ public struct BatchDetails: Sendable, Hashable {
         case cancelled
     }
 
+    /// The batch.
     public var id: String
+    /// The tasks that came into it.
     public var total: Int
+    /// Those that have not ended.
     public var pending: Int
+    /// Those that have a result.
     public var completed: Int
     /// Dead, cancelled, expired, or deleted before their end.
     public var failed: Int
+    /// It takes no more tasks.
     public var isSealed: Bool
+    /// Where it is on its way.
     public var state: State
 
     init(_ value: RESPValue) throws(MartletError) {

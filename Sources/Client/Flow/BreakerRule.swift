@@ -13,6 +13,7 @@ public struct BreakerRule: Hashable, Sendable {
     /// The kinds of failed attempts that count in a queue it is bound to; empty: all.
     public var kinds: [String]
 
+    /// A rule; `per` and `coolDown` are at least a millisecond, `failures` and `probes` at least 1.
     public init(
         failures: Int, per: Duration, coolDown: Duration = .seconds(30), probes: Int = 1, kinds: [String] = []
     ) {
@@ -41,11 +42,15 @@ public enum BreakerState: String, Sendable {
 
 /// How a breaker stands (`BREAKER.GET`).
 public struct BreakerDetails: Sendable {
+    /// The breaker's name, 1–256 bytes.
     public var name: String
+    /// Whether it lets anything through.
     public var state: BreakerState
+    /// When it opens and closes.
     public var rule: BreakerRule
     /// Those that count now.
     public var failures: Int
+    /// When it opened, in Unix milliseconds; `nil`: it is closed.
     public var openedAt: Timestamp?
     /// When something is let through again; `nil`: now.
     public var retryAt: Timestamp?

@@ -20,13 +20,17 @@ public enum LimitRule: Hashable, Sendable {
 
 /// How a limit stands (`LIMIT.GET`).
 public struct LimitDetails: Sendable {
+    /// The limit's name, 1–256 bytes.
     public var name: String
+    /// What it lets through.
     public var rule: LimitRule
     /// What could be taken now.
     public var available: Int
     /// Those who wait for it.
     public var waiting: Int
+    /// How often something was taken.
     public var granted: Int
+    /// How often there was nothing to take.
     public var refused: Int
     /// The share of what it lets through that was taken, 0…1.
     public var utilisation: Double

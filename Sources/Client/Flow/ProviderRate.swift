@@ -5,9 +5,12 @@ public import MartletProtocol
 ///
 ///     try await client.setLimit("openrouter", try ProviderRate(json: answer).rule)
 public struct ProviderRate: Hashable, Sendable {
+    /// So many requests …
     public var requests: Int
+    /// … in any such time.
     public var interval: Duration
 
+    /// A rate that is known already.
     public init(requests: Int, interval: Duration) { (self.requests, self.interval) = (requests, interval) }
 
     /// The rule of a limit that keeps to it.

@@ -25,9 +25,13 @@ public enum BulkVerb: Hashable, Sendable {
 
 /// To which tasks, and how fast.
 public struct BulkFilter: Hashable, Sendable {
+    /// Tasks of this queue …
     public var queue: String
+    /// … that are in this state.
     public var state: TaskState
+    /// Only of this type.
     public var type: String?
+    /// Only with this tag.
     public var tag: String?
     /// The kind of the last error.
     public var kind: String?
@@ -38,6 +42,7 @@ public struct BulkFilter: Hashable, Sendable {
     /// At most so many a second.
     public var rate: Int?
 
+    /// All tasks of a queue that are in one state.
     public init(queue: String, state: TaskState) { (self.queue, self.state) = (queue, state) }
 
     func append(to command: inout RESPCommand) {

@@ -2,23 +2,34 @@ public import MartletProtocol
 
 /// The name of something that runs in the background at the broker.
 public struct OperationID: Sendable, Hashable, CustomStringConvertible {
+    /// As the broker writes it.
     public var text: String
 
+    /// A name that was kept as text.
     public init(text: String) { self.text = text }
+    /// As `text`.
     public var description: String { text }
 }
 
 /// How far such an operation is (`TASK.OPS`).
 public struct OperationDetails: Sendable {
+    /// The operation.
     public var id: OperationID
+    /// What is done: RETRY, DEL, CANCEL, MOVE, REPLAY, PURGE, COUNT (a dry run) or REMOVE (of a queue).
     public var verb: String
+    /// running, done or stopped.
     public var state: String
+    /// The tasks that it is about, as far as they are counted.
     public var matched: Int
+    /// Those with which it is done.
     public var done: Int
+    /// Those with which it could not be done.
     public var failed: Int
     /// Tasks a second; `nil`: as fast as it can.
     public var rate: Int?
+    /// When it began, in Unix milliseconds.
     public var startedAt: Timestamp
+    /// When it ended, in Unix milliseconds; `nil`: it goes on.
     public var endedAt: Timestamp?
 
     init(_ value: RESPValue) throws(MartletError) {
@@ -40,7 +51,9 @@ public struct OperationDetails: Sendable {
 public struct DeadLetterKind: Sendable {
     /// `nil`: failures that named none.
     public var kind: String?
+    /// How many there are.
     public var count: Int
+    /// When the newest of them died, in Unix milliseconds.
     public var newestAt: Timestamp?
     /// The newest one's error.
     public var message: String?
@@ -56,19 +69,29 @@ public struct DeadLetterKind: Sendable {
 
 /// What the broker knows about a worker (`WORKER.LIST`).
 public struct WorkerDetails: Sendable {
+    /// The worker's name, 1–256 bytes.
     public var id: String
+    /// The machine it says it is on.
     public var host: String?
+    /// The number of its process.
     public var pid: Int?
     /// run, quiet, stop or stale.
     public var state: String
+    /// How many tasks it can run at the same time, as it says.
     public var slots: Int?
+    /// How many it runs.
     public var busy: Int
+    /// The queues it takes tasks from.
     public var queues: [String]
     /// Resident bytes of its process.
     public var resident: Int?
+    /// When the broker last heard of it, in Unix milliseconds.
     public var lastBeat: Timestamp?
-    public var startedAt: Timestamp?
+    /// The attempts that were handed to it.
+    public var started: Int
+    /// Those that it completed.
     public var completed: Int
+    /// Those that it failed.
     public var failed: Int
     /// What it holds.
     public var tasks: [TaskID]
@@ -84,7 +107,7 @@ public struct WorkerDetails: Sendable {
         queues = (fields.optional("queues")?.elements ?? []).compactMap(\.text)
         resident = fields.number("rss")
         lastBeat = fields.optional("last_beat")?.integer
-        startedAt = fields.optional("started")?.integer
+        started = try fields.count("started")
         completed = try fields.count("completed")
         failed = try fields.count("failed")
         tasks = (fields.optional("tasks")?.elements ?? []).compactMap { $0.bytes.flatMap { TaskID($0) } }
@@ -93,8 +116,11 @@ public struct WorkerDetails: Sendable {
 
 /// A line that a handler logged (`TASK.LOGS`).
 public struct TaskLogLine: Sendable {
+    /// When it came to the broker, in Unix milliseconds.
     public var at: Timestamp
+    /// The attempt that logged it, from 1.
     public var attempt: Int
+    /// The line, without its end.
     public var line: String
 
     init(_ value: RESPValue) throws(MartletError) {

@@ -93,7 +93,9 @@ public enum PausedSide: String, Sendable {
 
 /// One option of a queue: a default for its tasks, or a bound.
 public struct QueueOption: Sendable, Hashable {
+    /// As `QUEUE.SET` names it, in upper case.
     public var name: String
+    /// What follows the name.
     public var values: [String]
 
     /// Any option of `QUEUE.SET`.
@@ -102,12 +104,19 @@ public struct QueueOption: Sendable, Hashable {
         self.values = values
     }
 
+    /// The priority of tasks that name none: 1…10, 10 is the most urgent.
     public static func priority(_ priority: Int) -> Self { Self("PRIORITY", "\(priority)") }
+    /// Further attempts after the first.
     public static func retries(_ retries: Int) -> Self { Self("RETRIES", "\(retries)") }
+    /// How much longer a back-off may be by chance: 0…100 per cent.
     public static func jitter(_ percent: Int) -> Self { Self("JITTER", "\(percent)") }
+    /// How long a hand-out is held without a sign of life, in milliseconds, at least 1.
     public static func lease(_ length: Milliseconds) -> Self { Self("LEASE", "\(length)") }
+    /// How long one attempt may take, in milliseconds, at least 1.
     public static func timeout(_ length: Milliseconds) -> Self { Self("TIMEOUT", "\(length)") }
+    /// How long after it was added a task may still begin, in milliseconds, at least 1.
     public static func timeToLive(_ length: Milliseconds) -> Self { Self("TTL", "\(length)") }
+    /// How long the record of an ended task stays, in milliseconds; 0: it goes at the end.
     public static func keep(_ length: Milliseconds) -> Self { Self("KEEP", "\(length)") }
     /// Most records of ended tasks; the oldest go first.
     public static func keepMax(_ count: Int) -> Self { Self("KEEPMAX", "\(count)") }
@@ -129,6 +138,7 @@ public struct QueueOption: Sendable, Hashable {
     /// The same by how many retries there are: the default.
     public static let adaptiveRetryShare = Self("RETRYSHARE", "ADAPTIVE")
 
+    /// How long a failed attempt is waited after.
     public static func backoff(_ backoff: Backoff) -> Self {
         var option = Self("BACKOFF")
         switch backoff {

@@ -8,8 +8,10 @@ public struct Pages<Element: Sendable>: AsyncSequence, Sendable {
 
     let fetch: Fetch
 
+    /// Reads from the first page on; each iterator by itself.
     public func makeAsyncIterator() -> Iterator { Iterator(fetch: fetch) }
 
+    /// One reader of the list.
     public struct Iterator: AsyncIteratorProtocol {
         let fetch: Fetch
         private var page: ArraySlice<Element> = []
@@ -29,6 +31,8 @@ public struct Pages<Element: Sendable>: AsyncSequence, Sendable {
             return page.popFirst()
         }
 
+        /// The next entry; `nil` at the end.
+        /// - Throws: what the client throws; `cancelled` when the Swift task was.
         public mutating func next(isolation: isolated (any Actor)?) async throws(MartletError) -> Element? {
             try await next()
         }

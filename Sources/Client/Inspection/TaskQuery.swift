@@ -17,19 +17,26 @@ public struct TaskQuery: Sendable, Hashable {
 
     /// `nil`: all queues.
     public var queue: String?
+    /// `nil`: all states.
     public var state: StateFilter?
+    /// Only of this type.
     public var type: String?
+    /// Only with this tag.
     public var tag: String?
     /// The kind of the last error.
     public var kind: String?
+    /// Only those that this worker holds or held last.
     public var worker: String?
+    /// Only of this group.
     public var group: String?
+    /// `nil`: by when they were added.
     public var order: Order?
     /// The newest first.
     public var isReversed = false
     /// Entries of one page.
     public var pageSize = 100
 
+    /// All tasks of a queue, or of all; in one state, or in any.
     public init(queue: String? = nil, state: TaskState? = nil) {
         self.queue = queue
         self.state = state.map { .state($0) }
@@ -54,6 +61,7 @@ public struct TaskQuery: Sendable, Hashable {
 
 /// Which dead letters to replay, and how fast (`DLQ.REPLAY`).
 public struct ReplayFilter: Sendable, Hashable {
+    /// Only of this type.
     public var type: String?
     /// The kind of the last error.
     public var kind: String?
@@ -62,6 +70,7 @@ public struct ReplayFilter: Sendable, Hashable {
     /// At most so many a second.
     public var rate: Int?
 
+    /// All dead letters, as fast as the broker can beside its other work, unless something says less.
     public init(type: String? = nil, kind: String? = nil, most: Int? = nil, rate: Int? = nil) {
         (self.type, self.kind, self.most, self.rate) = (type, kind, most, rate)
     }

@@ -2,7 +2,9 @@ public import MartletProtocol
 
 /// Why a task is not running now (`TASK.WHY`).
 public struct TaskWait: Sendable {
+    /// The state it is in.
     public var state: TaskState
+    /// What keeps it there.
     public var reason: Reason
     /// When it changes by itself, as far as that is known.
     public var until: Timestamp?

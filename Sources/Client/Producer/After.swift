@@ -16,7 +16,9 @@ public struct After: Hashable, Sendable {
 
     /// 1–100 tasks that the broker knows; those that have completed are not waited for.
     public var ids: [TaskID]
+    /// What becomes of the task when one of them ends badly.
     public var onDead: OnDead
 
+    /// Waits for all of them.
     public init(_ ids: [TaskID], onDead: OnDead = .wait) { (self.ids, self.onDead) = (ids, onDead) }
 }

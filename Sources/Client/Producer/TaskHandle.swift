@@ -2,6 +2,7 @@ public import MartletProtocol
 
 /// A submitted task: its id, and the way to its result.
 public struct TaskHandle<Output: Sendable>: Sendable {
+    /// The task.
     public let id: TaskID
     /// `false`: it was there already under its UNIQUE key; `nil`: not known.
     public internal(set) var isNew: Bool?

@@ -17,6 +17,7 @@ public struct TimeLimits: Sendable, Hashable {
     /// After so long the handler's Swift task is cancelled and the attempt fails with kind `timeout`, to be retried.
     public var hard: Duration?
 
+    /// Either, both or none; the soft limit should be the shorter one.
     public init(soft: Duration? = nil, hard: Duration? = nil) {
         self.soft = soft
         self.hard = hard

@@ -14,8 +14,10 @@ public struct RetryTable: Sendable, ExpressibleByDictionaryLiteral {
 
     private var rules: [String: Rule]
 
+    /// No rules: each task's own back-off.
     public init() { rules = [:] }
 
+    /// Rules by kind; of two for one kind the later one holds.
     public init(dictionaryLiteral rules: (String, Rule)...) {
         self.rules = Dictionary(rules) { _, last in last }
     }

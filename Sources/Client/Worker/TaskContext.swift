@@ -3,16 +3,21 @@ public import MartletProtocol
 
 /// What a handler may know and say about the attempt it runs.
 public struct TaskContext: Sendable {
+    /// The task.
     public let id: TaskID
+    /// The queue it came from.
     public let queue: String
+    /// What kind of task it is.
     public let type: String
     /// From 1.
     public let attempt: Int
     /// The limit of further attempts after the first.
     public let retries: Int
+    /// When it was added, in Unix milliseconds.
     public let enqueuedAt: Timestamp
     /// What the producer sent along, the trace context too.
     public let meta: [String: String]
+    /// The tags it was added with.
     public let tags: [String]
     /// Why the attempt before failed.
     public let lastError: String?

@@ -10,11 +10,14 @@ public struct TaskFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case dead
     }
 
+    /// What went wrong, for people: the first 16 KiB are kept.
     public var message: String
     /// A short name of the kind of error, to filter by: 1–256 bytes.
     public var kind: String?
+    /// What follows.
     public var next: Next
 
+    /// A failure; without more the task is tried again as its back-off says.
     public init(_ message: String, kind: String? = nil, next: Next = .backOff) {
         self.message = message
         self.kind = kind
@@ -31,6 +34,7 @@ public struct TaskFailure: Error, Hashable, Sendable, CustomStringConvertible {
         TaskFailure(message, kind: kind, next: .dead)
     }
 
+    /// As `message`.
     public var description: String { message }
 }
 

@@ -20,6 +20,7 @@ public struct TaskHandlers: Sendable {
     private var entries: [String: Entry] = [:]
     private var middleware: [TaskMiddleware] = []
 
+    /// None: every task fails with kind `unknown_type`.
     public init() {}
 
     /// Handles a typed task: the payload is decoded from JSON, the output becomes the task's result.

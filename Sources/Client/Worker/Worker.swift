@@ -23,7 +23,9 @@ import Synchronization
 /// - It returns by itself when it is to be recycled; `exit` says why it returned. In a `ServiceGroup` that is the end
 ///   of the group unless its configuration says otherwise.
 public final class Worker: Service {
+    /// The queues it takes tasks from.
     public let queues: [String]
+    /// How it takes and gives back tasks.
     public let options: WorkerOptions
     let handlers: TaskHandlers
     let logger: Logger

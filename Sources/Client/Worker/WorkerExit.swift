@@ -11,6 +11,7 @@ public enum WorkerExit: Sendable, Hashable, CustomStringConvertible {
     /// More handlers than `WorkerOptions.mostStuckHandlers` ignore their cancellation.
     case stuckHandlers(Int)
 
+    /// For logs.
     public var description: String {
         switch self {
         case .shutdown: "shutdown"

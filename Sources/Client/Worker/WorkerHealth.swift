@@ -11,6 +11,7 @@ public struct WorkerHealth: Sendable, Hashable {
         case stopping
     }
 
+    /// What it is about.
     public var phase: Phase
     /// Handlers that run.
     public var busy = 0

@@ -33,6 +33,7 @@ public struct WorkerOptions: Sendable {
     /// Keeps a handler's log lines with the task, where `TASK.LOGS` and the dashboard show them.
     public var capturesLogs = true
 
+    /// Four slots, and what else the properties say.
     public init() {}
 
     private static func defaultName() -> String {

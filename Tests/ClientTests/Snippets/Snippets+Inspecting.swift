@@ -9,6 +9,16 @@ extension Snippets {
             print(task.id, task.attempt, task.lastError ?? "")
         }
 
+        let wait = try await later.why()
+        print(wait.reason, wait.detail, wait.until ?? 0)
+
+        var stale = BulkFilter(queue: Resize.queue, state: .scheduled)
+        stale.olderThan = .seconds(86_400)
+        stale.rate = 1_000
+        print(try await client.countBulk(.cancel, stale), "would be cancelled")
+        let cancelling = try await client.bulk(.cancel, stale)
+        for try await now in client.progress(of: cancelling) { print("\(now.done) of \(now.matched)") }
+
         try await client.move(later.id, priority: 10, at: 0)
         try await later.cancel(reason: "not needed any more")
         try await client.retry(later.id, resetting: true)
@@ -17,12 +27,27 @@ extension Snippets {
         for try await line in client.logs(task.id) { print(line.attempt, line.line) }
     }
 
+    static func follow(_ client: MartletClient) async throws {
+        var last = EventPosition.start
+        for try await event in client.events(after: last) {
+            print(event.at, event.id, event.from?.name ?? "new", event.to.name)
+            last = event.position
+            if event.to == .completed { break }
+        }
+        print("the next time from \(last)")
+    }
+
     static func lookAfter(_ client: MartletClient) async throws {
         try await client.setQueue("images", .retries(5), .backoff(.fixed(2_000)), .keepMax(100_000))
         try await client.pauseQueue("images", for: .seconds(60))
         try await client.resumeQueue("images")
         let queue = try await client.queueInfo("images")
         print("\(queue.pending) wait, \(queue.active) run, \(queue.dead) are dead letters")
+
+        try await client.setQueue("images", .maxLength(1_000_000), .concurrency(50), .aging(60_000))
+        let isEmpty = try await client.drainQueue("images", wait: .seconds(1))
+        if !isEmpty { print("it still has tasks") }
+        try await client.resumeQueue("images")
 
         for try await kind in client.deadLetterKinds("images") { print(kind.kind ?? "-", kind.count) }
         let replay = try await client.replayDeadLetters("images", ReplayFilter(kind: "timeout", rate: 100))

@@ -39,6 +39,11 @@ enum Snippets {
             .init(image: "d.png", width: 80), as: Resize.self, unique: UniqueKey("d.png", for: .seconds(3_600)))
         if only.isNew == false { print("somebody has asked for that before: \(only.id)") }
 
+        var placed = TaskOptions()
+        placed.setGroup("customer-7")
+        placed.setOrder("album-17")
+        let page = try await client.enqueue(.init(image: "e.png", width: 80), as: Resize.self, options: placed)
+
         do throws(MartletError) {
             print(try await later.result(within: .seconds(1)).path)
         } catch .timedOut {
@@ -50,7 +55,7 @@ enum Snippets {
         let south = try await client.enqueue(.init(image: "south.png", width: 80), as: Resize.self)
         let both = try await client.enqueue(
             .init(image: "both.png", width: 80), as: Resize.self, after: After([north.id, south.id], onDead: .cancel))
-        _ = (tasks, order, both)
+        _ = (tasks, order, page, both)
     }
 
     static func handlers() -> TaskHandlers {
