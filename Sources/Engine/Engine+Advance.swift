@@ -3,17 +3,26 @@ public import MartletStorage
 
 extension Engine {
     /// Bookkeeping of what is due by `now`, oldest first, at most `limit` of it: SCHEDULED tasks become PENDING, leases
-    /// and attempts end, times to live end, records of ended tasks go.
+    /// and attempts end, times to live end, records of ended tasks go. Where what happened to one task changes many
+    /// others, it does so many of those and stops: others must not wait long.
     /// - Returns: how much it did; less than `limit`: nothing is left.
     public mutating func advance(
         to now: Timestamp, limit: Int, in transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Int {
         touchWaitedQueues()
+        inWave = 0
         let ended = limits.busy.isEmpty ? 0 : try endPermits(by: now, limit: limit, transaction)
         for done in ended..<limit {
-            if try letNextHappen(by: now, before: crons.nextInstant ?? .max, transaction) { continue }
-            guard cronsAreDue(by: now) else { return done }
-            try runCrons(by: now, limit: 1, transaction)
+            switch try letNextHappen(by: now, before: crons.nextInstant ?? .max, transaction) {
+            case .done: continue
+            case .nothing where cronsAreDue(by: now): try runCrons(by: now, limit: 1, transaction)
+            case .nothing: return done
+            case .laterWave:
+                // What has its instant does not wait for the end of a wave.
+                try endLeases(by: now, limit: limit - done, transaction)
+                try runCrons(by: now, limit: limit - done, transaction)
+                return limit
+            }
         }
         return limit
     }
@@ -23,24 +32,33 @@ extension Engine {
         to now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         for _ in 0..<Self.settleLimit {
-            guard try letNextHappen(by: now, before: .max, transaction) else { return }
+            guard try letNextHappen(by: now, before: .max, transaction) == .done else { return }
         }
     }
 
-    /// The first lease or timer that is due by `now` and before `bound`; `false`: there is none.
+    private enum Happening {
+        case done
+        /// Nothing is due.
+        case nothing
+        /// The next is a wave, of which this group has done its part.
+        case laterWave
+    }
+
+    /// The first lease or timer that is due by `now` and before `bound`.
     private mutating func letNextHappen(
         by now: Timestamp, before bound: Timestamp, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) -> Bool {
+    ) throws(StorageError) -> Happening {
         let timer = try firstTimer(by: now, transaction)
         let lease = leases.deadlines.first.flatMap { $0.at <= now ? $0 : nil }
         if let lease, timer.map({ lease.at <= $0.at }) ?? true {
-            guard lease.at < bound else { return false }
+            guard lease.at < bound else { return .nothing }
             try endLease(lease.id, now, transaction)
-            return true
+            return .done
         }
-        guard let timer, timer.at < bound else { return false }
+        guard let timer, timer.at < bound else { return .nothing }
+        if timer.kind.isWave, waveLeft == 0 { return .laterWave }
         try fire(timer, now, transaction)
-        return true
+        return .done
     }
 
     private mutating func firstTimer(

@@ -4,7 +4,7 @@ import MartletStorage
 /// What a task is added AFTER.
 public struct Dependencies: Hashable, Sendable {
     /// What happens to it when one of them ends as DLQ, CANCELLED or EXPIRED, or is deleted. The raw value is stored.
-    public enum OnDead: UInt8, Sendable {
+    public enum OnDead: UInt8, Sendable, CaseIterable {
         /// It waits: a retry may still complete the other. When the other's record goes it is cancelled.
         case wait = 1
         /// It is cancelled.
@@ -179,7 +179,7 @@ extension Engine {
         of sequence: UInt64, behind last: UInt64, _ tidings: Tidings, at now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        let most = endDepth < Self.deepestEnd ? Self.dependentsAtOnce : 0
+        let most = endDepth < Self.deepestEnd ? min(Self.dependentsAtOnce, waveLeft) : 0
         var waiting: [UInt64] = []
         var isMore = false
         try transaction.scan(Tables.dependents, from: dependentKey(sequence, last), prefix: taskKey(sequence)) {
@@ -192,6 +192,7 @@ extension Engine {
             if !isMore { waiting.append(dependent) }
             return !isMore
         }
+        inWave += waiting.count
         endDepth += 1
         defer { endDepth -= 1 }
         for dependent in waiting { try tell(dependent, that: sequence, tidings, at: now, transaction) }

@@ -4,9 +4,6 @@ import MartletStorage
 /// FAIR or GROUPCONCURRENCY is switched on or off: the waiting tasks are put into lines, or out of them, in slices;
 /// until all stand in one, hand-outs go by the plain order.
 extension Engine {
-    /// Waiting tasks a timer lines up: few, because many timers may fire in a group.
-    private static let linedByTimer = 4
-
     /// The queues whose groups take turns now.
     public var fairQueues: Set<Bytes> {
         Set(queues.filter { $0.takesTurns && !$0.name.isEmpty }.map(\.name))
@@ -18,14 +15,14 @@ extension Engine {
         _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         guard turnLining(queue) else { return }
-        try lineUp(queue, limit: lineSlice, now, transaction)
+        try lineUp(queue, now, transaction)
     }
 
     /// The next slice of a change that is under way.
     mutating func lineMore(
         _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        try lineUp(queue, limit: min(Self.linedByTimer, lineSlice), now, transaction)
+        try lineUp(queue, now, transaction)
     }
 
     /// Begins a change if one is due; whether it did.
@@ -50,10 +47,11 @@ extension Engine {
 
     /// Puts the next waiting tasks into lines, or takes them out; a timer sees to the rest.
     private mutating func lineUp(
-        _ queue: UInt32, limit: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+        _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         let state = queues[Int(queue) - 1]
         guard state.lining.isUnderWay else { return }
+        let limit = waveLeft
         let isFilling = state.lining == .filling
         let place = state.linedTo
         let prefix = queueKey(queue)
@@ -62,6 +60,7 @@ extension Engine {
             if key != place { entries.append((key, flags)) }
             return entries.count <= limit
         }
+        inWave += min(limit, entries.count)
         for entry in entries.prefix(limit) {
             let key = WaitingKey(entry.key)
             let isLined = entry.flags & WaitingKey.Flag.line != 0
@@ -76,7 +75,7 @@ extension Engine {
             if turnLining(queue) { try setTimer(now, .lines, 0, queue, transaction) }
             return
         }
-        change(queue) { $0.linedTo = entries[limit - 1].key }
+        if limit > 0 { change(queue) { $0.linedTo = entries[limit - 1].key } }
         try setTimer(now, .lines, 0, queue, transaction)
     }
 

@@ -20,8 +20,12 @@ public struct Engine {
     var finishedOperations: [(caller: CallerID, answer: Answer)] = []
     /// How many tasks a slice of an operation changes: small, so that others hardly wait.
     public var operationSlice = 100
-    /// How many waiting tasks are put into lines at once when FAIR is switched.
-    public var lineSlice = 1_000
+    /// How many tasks a group changes at most because of what happened to another one, to their batch or to their
+    /// queue; the others follow in further groups.
+    public var waveSlice = 200
+    /// How many it has changed so.
+    var inWave = 0
+    var waveLeft: Int { max(0, waveSlice - inWave) }
     var types = Names()
     var leases = Leases()
     var room = WaitingRoom()

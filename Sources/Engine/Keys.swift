@@ -114,6 +114,8 @@ struct TimerKey {
         case flushedTexts = 12
 
         var hasHash: Bool { self == .unique || self == .dependents || self == .members }
+        /// There may be very many tasks to change: so many of them at a time as `Engine.waveSlice` says.
+        var isWave: Bool { self == .dependents || self == .members || self == .lines }
     }
 
     var at: Timestamp

@@ -52,6 +52,7 @@ extension Engine {
         undoLog.queueCount = queues.count
         undoLog.freeQueues = freeQueues
         undoLog.told = events.told.count
+        inWave = 0
     }
 
     /// A queue, to be changed: the way it was is kept, and it is stored when the group closes.

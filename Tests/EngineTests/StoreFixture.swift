@@ -66,13 +66,15 @@ final class StoreFixture {
 
     func advance(to instant: Timestamp) throws {
         now = instant
+        while try advanceOnce() > 0 {}
+    }
+
+    /// One group of bookkeeping; how much it did.
+    func advanceOnce() throws(StorageError) -> Int {
         let now = now
-        while try store.write(
-            now: now,
-            { (engine, transaction) throws(StorageError) in
-                try engine.advance(to: now, limit: 100, in: transaction)
-            }) > 0
-        {}
+        return try store.write(now: now) { (engine, transaction) throws(StorageError) in
+            try engine.advance(to: now, limit: 100, in: transaction)
+        }
     }
 
     func findings() throws -> [String] {

@@ -60,7 +60,6 @@ public final class Simulation {
         opened = try TaskStore(directory: directory, options: options, now: now, seed: seed)
         opened?.withEngine {
             $0.operationSlice = Model.slice
-            $0.lineSlice = Model.slice
             $0.keepMoves(keptMoves)
         }
     }

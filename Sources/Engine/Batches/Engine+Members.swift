@@ -100,6 +100,7 @@ extension Engine {
     mutating func cancelMembers(
         of number: UInt64, behind last: UInt64, at now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
+        let most = min(Self.membersAtOnce, waveLeft)
         var members: [UInt64] = []
         var isMore = false
         try transaction.scan(Tables.members, from: memberKey(number, last), prefix: taskKey(number)) {
@@ -108,10 +109,11 @@ extension Engine {
             _ = reader.next(UInt64.self)
             let member: UInt64 = reader.next()
             if member == last { return true }
-            isMore = members.count == Self.membersAtOnce
+            isMore = members.count == most
             if !isMore { members.append(member) }
             return !isMore
         }
+        inWave += members.count
         for member in members { try cancel(member: member, of: number, now, transaction) }
         guard isMore else { return try finish(batch: number, at: now, transaction) }
         let timer = TimerKey(at: now, kind: .members, sequence: number, queue: 0, hash: members.last ?? last)
