@@ -3,8 +3,8 @@
     MARTLET_BIN=… python3 -m pytest -s -m slow Tests/Conformance/test_scale_bulk.py
 """
 
-import json
 import os
+import pathlib
 import statistics
 import subprocess
 import time
@@ -15,8 +15,8 @@ from broker import BINARY, eventually
 from test_queues import info
 from wire import as_map, encode, tasks
 
-# One measurement, with and without the operation by turns: jobs of a slice, and slices of each kind.
-JOBS, ROUNDS = 60_000, 12
+# One measurement under one long load, with and without the operation by turns: seconds of a window, and windows of each.
+SECONDS, ROUNDS = 3, 12
 LEAVES = 0.90
 
 
@@ -39,15 +39,25 @@ def bury(client, queue, count):
     assert info(client, queue)["dlq"] == count
 
 
-def throughput(broker):
-    """Jobs a second that are added, handed out and acknowledged, and the broker's CPU time for each in microseconds."""
-    result = subprocess.run(
-        [BINARY, "bench", "--port", str(broker.port), "-c", "16", "-P", "16", "-n", str(JOBS), "--json",
-         "--server-pid", str(broker.process.pid)],
-        capture_output=True, text=True, timeout=120, env={**os.environ, "SWIFT_BACKTRACE": "enable=no"})
-    assert result.returncode == 0, result.stdout + result.stderr
-    report = json.loads(result.stdout)
-    return report["jobs_per_second"], report["server_us_per_job"]
+def load(broker):
+    """Jobs are added, handed out and acknowledged without end; kill it."""
+    return subprocess.Popen(
+        [BINARY, "bench", "--port", str(broker.port), "-c", "16", "-P", "16", "-n", "1000000000", "--queue", "load"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def throughput(client, broker):
+    """Jobs a second over a while, and the broker's CPU time for each in microseconds."""
+    def look():
+        fields = pathlib.Path(f"/proc/{broker.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return time.monotonic(), info(client, "load")["total_completed"], cpu
+
+    began, before, spent = look()
+    time.sleep(SECONDS)
+    ended, after, total = look()
+    assert after > before, "the load generator does nothing"
+    return (after - before) / (ended - began), (total - spent) / (after - before) * 1e6
 
 
 def operation(client, id):
@@ -56,30 +66,36 @@ def operation(client, id):
 
 def measure(client, broker, start):
     """The throughput with the operation running against that without, the median over neighbours in time."""
-    throughput(broker)
-    ratios, costs, handled = [], [], 0
-    for turn in range(ROUNDS):
-        figures = {}
-        for runs in (True, False) if turn % 2 else (False, True):
-            id = start() if runs else None
-            if id:
-                eventually(lambda: operation(client, id)["done"] > 0, within=60, what="the first slice")
-            began = time.monotonic()
-            figures[runs] = throughput(broker)
-            if id:
-                seen = operation(client, id)
-                assert seen["state"] == b"running", "it must run all the while"
-                handled += seen["done"]
-                rate = seen["done"] / (time.monotonic() - began)
-                client("TASK.STOPOP", id)
-        (alone, own), (beside, more) = figures[False], figures[True]
-        ratios.append(beside / alone)
-        costs.append(more / own)
-        say(f"round {turn + 1}: {alone:.0f} jobs/s alone, {beside:.0f} beside it ({rate:.0f} tasks/s): "
-            f"{ratios[-1]:.3f}; CPU {own:.2f} and {more:.2f} us a job")
+    generator = load(broker)
+    try:
+        time.sleep(2)
+        ratios, costs = zip(*(compare(client, broker, start, turn) for turn in range(ROUNDS)))
+    finally:
+        generator.kill()
+        generator.wait()
     say(f"CPU a job: median {statistics.median(costs):.3f} times as much, with that of the operation")
-    say(f"median {statistics.median(ratios):.3f} of {min(ratios):.3f} to {max(ratios):.3f}; {handled} tasks handled")
+    say(f"median {statistics.median(ratios):.3f} of {min(ratios):.3f} to {max(ratios):.3f}")
     return statistics.median(ratios)
+
+
+def compare(client, broker, start, turn):
+    """How the throughput and the CPU time of a job with the operation stand to those without."""
+    figures = {}
+    for runs in (True, False) if turn % 2 else (False, True):
+        if not runs:
+            figures[runs] = throughput(client, broker)
+            continue
+        id = start()
+        eventually(lambda: operation(client, id)["done"] > 0, within=60, what="the first slice")
+        before = operation(client, id)["done"]
+        figures[runs] = throughput(client, broker)
+        seen = operation(client, id)
+        assert seen["state"] == b"running", "it must run all the while"
+        client("TASK.STOPOP", id)
+    (alone, own), (beside, more) = figures[False], figures[True]
+    say(f"round {turn + 1}: {alone:.0f} jobs/s alone, {beside:.0f} beside it "
+        f"({(seen['done'] - before) / SECONDS:.0f} tasks/s): {beside / alone:.3f}; CPU {own:.2f} and {more:.2f} us a job")
+    return beside / alone, more / own
 
 
 @pytest.mark.slow

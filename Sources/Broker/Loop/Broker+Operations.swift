@@ -2,12 +2,12 @@ import MartletEngine
 import MartletProtocol
 import MartletStorage
 
-/// Operations on many tasks give way to commands: while there are any, slices take a thirty-fourth of the loop's time,
-/// in groups of commands, whose flush they share. What they leave to the journal and the tables' file costs more than
-/// they do.
+/// Operations on many tasks give way to commands: while there are any, slices take a sixtieth of the loop's time, in
+/// groups of commands, whose flush they share. What they leave to the journal and the tables' file costs twice what they
+/// do.
 struct OperationTurns {
     /// So many times as long as a slice took, commands come first.
-    static let share: Int64 = 33
+    static let share: Int64 = 59
     /// So long a slice that may come waits for a group of commands.
     static let patience: Milliseconds = 5
     /// After so long without a slice nothing is known of commands.
