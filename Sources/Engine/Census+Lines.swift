@@ -29,7 +29,7 @@ extension Census {
             if waiting[key.sequence]?.key.bytes != key.bytes {
                 findings.append("task \(key.sequence) is lined up wrongly")
             }
-            let round = engine.queue(key.queue).round(of: key.range)
+            let round = engine.queue(key.queue).round(of: key)
             let place = round.key(group).bytes
             names[place, default: []].insert(tasks[key.sequence]?.group)
             firsts[place] = min(firsts[place] ?? Stamp(due: key), Stamp(due: key))

@@ -131,8 +131,8 @@ struct Census {
     // MARK: What it says
 
     func waiting(_ queue: UInt32, _ range: WaitingRange) -> (count: Int64, first: Timestamp?) {
-        let dues = waiting.values.filter { $0.key.queue == queue && $0.key.range == range }.map(\.key.due)
-        return (Int64(dues.count), dues.min())
+        let there = waiting.values.map(\.key).filter { $0.queue == queue && $0.range == range }
+        return (Int64(there.count), there.filter { $0.limits == 0 }.map(\.due).min())
     }
 
     func count(_ queue: UInt32, _ state: TaskState) -> Int64 {
@@ -170,8 +170,7 @@ struct Census {
             if flagged != (again[sequence] != nil) { findings.append("task \(sequence) waits with a wrong state flag") }
             let state = again[sequence] ?? tasks[sequence].map(StateRecord.init(of:))
             guard let state else { continue }
-            let range = WaitingRange(priority: state.priority, lane: state.lane)
-            if state.queue != entry.key.queue || range != entry.key.range || state.runAt != entry.key.due {
+            if state.waitingKey(sequence).bytes != entry.key.bytes {
                 findings.append("task \(sequence) waits in a wrong place")
             }
         }

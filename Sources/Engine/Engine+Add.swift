@@ -24,6 +24,7 @@ extension Engine {
         var task = newTask(queue: queue, type: type, options: request.options, now)
         task.unique = request.unique
         task.batch = request.batch.flatMap { TaskID($0)?.sequence }
+        task.limits = try taskLimits(request.options.limits, transaction)
         let (sequence, state) = try store(task, payload: request.payload, after: request.after, now, transaction)
         guard request.full else { return remember(request.request, .id(sequence)) }
         return remember(request.request, .added([row(sequence, state, task)]), one: true)
@@ -58,12 +59,14 @@ extension Engine {
             return .refused(refusal)
         }
         let queue = try queueNumber(request.queue, transaction)
+        let limits = try taskLimits(request.options.limits, transaction)
         var rows: [RememberedAnswer.AddedRow] = []
         rows.reserveCapacity(request.items.count)
         for item in request.items {
             let type = try typeNumber(item.type, transaction)
             var task = newTask(queue: queue, type: type, options: request.options, now)
             task.batch = request.batch.flatMap { TaskID($0)?.sequence }
+            task.limits = limits
             let (sequence, state) = try store(task, payload: item.payload, after: request.after, now, transaction)
             rows.append(row(sequence, state, task))
         }
@@ -108,6 +111,7 @@ extension Engine {
     }
 
     private func refusal(of options: TaskOptions, _ now: Timestamp) -> CommandError? {
+        if !options.limits.isEmpty, let refusal = refusal(of: options.limits) { return refusal }
         guard case .after(let delay) = options.due, delay > Limits.latestTime - now else { return nil }
         return CommandError(.error, "DELAY \(delay) ends past the latest time, \(Limits.latestTime) ms")
     }
@@ -167,7 +171,8 @@ extension Engine {
         }
         tell(record.queue, sequence, type: record.type, from: nil, to: isLater ? .scheduled : .pending)
         let range = WaitingRange(priority: record.priority, lane: .fresh)
-        let key = WaitingKey(queue: record.queue, range: range, due: record.runAt, sequence: sequence)
+        let key = WaitingKey(
+            queue: record.queue, range: range, limits: record.limits?.set ?? 0, due: record.runAt, sequence: sequence)
         try enterWaiting(key, hasState: false, isLater: isLater, transaction)
         return (sequence, isLater ? .scheduled : .pending)
     }
@@ -190,8 +195,9 @@ extension Engine {
         try transaction.put(Tables.waiting, key.bytes, flags: flags)
         change(key.queue) {
             $0.countWaiting(key.range, 1)
-            $0.dueBound[key.range.index] = min($0.dueBound[key.range.index], key.due)
+            if key.limits == 0 { $0.dueBound[key.range.index] = min($0.dueBound[key.range.index], key.due) }
         }
+        if key.limits > 0 { limitLines.insert(key.limits, key.queue, key.range) }
         if isLater {
             try setTimer(key.due, .due, key.sequence, key.queue, transaction)
         } else {

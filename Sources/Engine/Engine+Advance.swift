@@ -162,9 +162,9 @@ extension Engine {
     func waitingPlace<A>(
         of sequence: UInt64, _ task: TaskRecord, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> (key: WaitingKey, flags: UInt8)? {
-        let state = try state(sequence, .waiting, transaction) ?? StateRecord(of: task)
-        let range = WaitingRange(priority: state.priority, lane: state.lane)
-        let key = WaitingKey(queue: task.queue, range: range, due: state.runAt, sequence: sequence)
+        var state = try state(sequence, .waiting, transaction) ?? StateRecord(of: task)
+        state.queue = task.queue
+        let key = state.waitingKey(sequence)
         return try transaction.first(Tables.waiting, from: key.bytes, prefix: key.bytes).map { (key, $0.flags) }
     }
 

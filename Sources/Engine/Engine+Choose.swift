@@ -32,6 +32,7 @@ extension Engine {
         _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
         let index = Int(queue) - 1
+        if !shortage.isEmpty { shortage.removeAll(keepingCapacity: true) }
         guard queues[index].pause.handingOut <= now, queues[index].hasSlot else { return nil }
         if queues[index].settings.isGated, let gate = gate(of: queue, now) {
             heldBack.append((gate, queue))
@@ -111,29 +112,43 @@ extension Engine {
         turn * share / 100 > (turn - 1) * share / 100
     }
 
-    /// The first task of a range if it is due; where groups have slots, the first one of those that have one left.
+    /// The task of a range that comes first of those that are due and may be handed out.
     mutating func head(
         _ queue: UInt32, _ range: WaitingRange, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
-        guard let first = try firstOf(queue, range, now, transaction) else { return nil }
-        guard queues[Int(queue) - 1].settings.boundsGroups else { return first }
-        guard queues[Int(queue) - 1].lining == .full else { return try openHead(queue, range, now, transaction) }
-        return try headsInTurn(of: Round(queue: queue, range: range), now, transaction).first
+        let free = try head(queue, range, 0, now, transaction)
+        return limitLines.has(queue) ? try payableHead(queue, range, or: free, now, transaction) : free
     }
 
-    /// The first task of a range if it is due, be its group's slots taken.
+    /// The first one of those that need the same limits; where groups have slots, of a group that has one left.
+    mutating func head(
+        _ queue: UInt32, _ range: WaitingRange, _ limits: UInt16, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Candidate? {
+        guard let first = try firstOf(queue, range, limits, now, transaction) else { return nil }
+        guard queues[Int(queue) - 1].settings.boundsGroups else { return first }
+        guard queues[Int(queue) - 1].lining == .full else {
+            return try openHead(queue, range, limits, now, transaction)
+        }
+        return try headsInTurn(of: Round(queue: queue, limits: limits, range: range), now, transaction).first
+    }
+
+    /// The same, be its group's slots taken.
     mutating func firstOf(
-        _ queue: UInt32, _ range: WaitingRange, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+        _ queue: UInt32, _ range: WaitingRange, _ limits: UInt16, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
         let index = Int(queue) - 1
-        guard queues[index].waiting[range.index] > 0, queues[index].dueBound[range.index] <= now else { return nil }
-        let prefix = WaitingKey.prefix(queue: queue, range: range)
+        guard queues[index].waiting[range.index] > 0, limits > 0 || queues[index].dueBound[range.index] <= now else {
+            return nil
+        }
+        let prefix = WaitingKey.prefix(queue: queue, range: range, limits: limits)
         guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else {
-            queues[index].dueBound[range.index] = .max
+            if limits == 0 { queues[index].dueBound[range.index] = .max } else { forgetLine(queue, range, limits) }
             return nil
         }
         let key = WaitingKey(first.key)
-        queues[index].dueBound[range.index] = key.due
+        if limits == 0 { queues[index].dueBound[range.index] = key.due }
         return key.due <= now ? Candidate(key, first.flags) : nil
     }
 }

@@ -39,10 +39,16 @@ extension Engine {
         try enterRounds(group, in: lease.queue, transaction)
     }
 
+    /// The rounds that a group of a queue may stand in.
+    private func rounds(of queue: UInt32) -> [Round] {
+        let state = self.queue(queue)
+        return ([0] + limitLines.sets(of: queue)).flatMap(state.rounds)
+    }
+
     private func leaveRounds(
         _ group: UInt64, in queue: UInt32, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        for round in self.queue(queue).openRounds {
+        for round in rounds(of: queue) {
             guard let turn = try transaction.read(Tables.groups, round.key(group), { GroupTurn(from: &$0) }) else {
                 continue
             }
@@ -53,7 +59,7 @@ extension Engine {
     private func enterRounds(
         _ group: UInt64, in queue: UInt32, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        for round in self.queue(queue).openRounds {
+        for round in rounds(of: queue) {
             guard let turn = try transaction.read(Tables.groups, round.key(group), { GroupTurn(from: &$0) }) else {
                 continue
             }
@@ -93,9 +99,10 @@ extension Engine {
     /// The first task of a range that is due and whose group has a slot, while not all stand in lines yet. It looks at
     /// so many; what is behind them is handed out when all do.
     func openHead<A>(
-        _ queue: UInt32, _ range: WaitingRange, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+        _ queue: UInt32, _ range: WaitingRange, _ limits: UInt16, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Candidate? {
-        let prefix = WaitingKey.prefix(queue: queue, range: range)
+        let prefix = WaitingKey.prefix(queue: queue, range: range, limits: limits)
         var from = prefix
         for _ in 0..<Self.stepsOver {
             guard let first = try transaction.first(Tables.waiting, from: from, prefix: prefix) else { return nil }

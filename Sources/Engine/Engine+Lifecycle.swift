@@ -36,9 +36,7 @@ extension Engine {
     ) throws(StorageError) -> TaskState {
         if state.isTied, try stayBehind(sequence, state, at: now, transaction) { return .blocked }
         try transaction.put(Tables.states, Phase.waiting.key(sequence)) { state.write(to: &$0) }
-        let range = WaitingRange(priority: state.priority, lane: state.lane)
-        let key = WaitingKey(queue: state.queue, range: range, due: state.runAt, sequence: sequence)
-        try enterWaiting(key, hasState: true, isLater: isLater, transaction)
+        try enterWaiting(state.waitingKey(sequence), hasState: true, isLater: isLater, transaction)
         if state.isTied { try makeWay(for: sequence, at: now, transaction) }
         return state.state
     }

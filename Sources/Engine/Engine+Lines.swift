@@ -13,7 +13,7 @@ extension Engine {
         _ key: WaitingKey, group: UInt64, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         try transaction.put(Tables.lines, LineKey.bytes(key, group: group), flags: 0)
-        try place(group, in: queue(key.queue).round(of: key.range), served: nil, transaction)
+        try place(group, in: queue(key.queue).round(of: key), served: nil, transaction)
     }
 
     /// A task leaves its line; with `served`, because it is handed out: then its group goes behind the others.
@@ -21,7 +21,7 @@ extension Engine {
         _ key: WaitingKey, group: UInt64, served: Stamp?, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         try transaction.delete(Tables.lines, LineKey.bytes(key, group: group))
-        try place(group, in: queue(key.queue).round(of: key.range), served: served, transaction)
+        try place(group, in: queue(key.queue).round(of: key), served: served, transaction)
     }
 
     /// Puts a group where it belongs in a round, unless its slots are taken; one without tasks is forgotten.
@@ -77,9 +77,12 @@ extension Engine {
     ) throws(StorageError) -> [Candidate] {
         var heads: [Candidate] = []
         for index in 0..<WaitingRange.count {
-            guard var head = try firstOf(queue, WaitingRange(index: index), now, transaction) else { continue }
-            head.rise(by: aging, now)
-            heads.append(head)
+            let range = WaitingRange(index: index)
+            for limits in [0] + limitLines.sets(of: queue, range) {
+                guard var head = try firstOf(queue, range, limits, now, transaction) else { continue }
+                head.rise(by: aging, now)
+                heads.append(head)
+            }
         }
         return heads.sorted { $0.precedes($1) }
     }
@@ -88,10 +91,12 @@ extension Engine {
     private mutating func turn(
         _ queue: UInt32, _ priority: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
-        let round = Round(queue: queue, priority: priority)
+        let round = Round(queue: queue, limits: 0, priority: priority)
         guard round.ranges.contains(where: { queues[Int(queue) - 1].waiting[$0.index] > 0 }) else { return nil }
         while true {
-            let heads = try headsInTurn(of: round, now, transaction)
+            let heads =
+                limitLines.has(queue)
+                ? try payableTurn(round, now, transaction) : try headsInTurn(of: round, now, transaction)
             guard heads.count == 2 else { return heads.first }
             if let chosen = try contest(heads[0], heads[1], now, transaction) { return chosen }
         }
@@ -103,10 +108,10 @@ extension Engine {
     ) throws(StorageError) -> [Candidate] {
         while let first = try transaction.first(Tables.turns, from: round.prefix, prefix: round.prefix) {
             let (_, at, group) = GroupTurn.readTurn(first.key)
-            guard at <= now else { return [] }
+            guard at.at <= now else { return [] }
             var heads: [Candidate] = []
             for range in round.ranges {
-                if let head = try lineHead(round.queue, range, group, now, transaction) { heads.append(head) }
+                if let head = try lineHead(round, range, group, now, transaction) { heads.append(head) }
             }
             if !heads.isEmpty { return heads }
             // What was due could not be read: the group goes where it belongs without it.
@@ -127,7 +132,7 @@ extension Engine {
         let group = GroupTurn.readTurn(first.key).group
         var heads: [Candidate] = []
         for range in round.ranges {
-            let prefix = LineKey.prefix(queue: round.queue, range: range, group: group)
+            let prefix = LineKey.prefix(queue: round.queue, range: range, limits: round.limits, group: group)
             guard let place = try transaction.first(Tables.lines, from: prefix, prefix: prefix) else { continue }
             let key = LineKey.read(place.key).key
             guard key.due <= now,
@@ -140,10 +145,10 @@ extension Engine {
 
     /// The first task of a group's lane if it is due. A task that was put aside since leaves its line here.
     private func lineHead(
-        _ queue: UInt32, _ range: WaitingRange, _ group: UInt64, _ now: Timestamp,
+        _ round: Round, _ range: WaitingRange, _ group: UInt64, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
-        let prefix = LineKey.prefix(queue: queue, range: range, group: group)
+        let prefix = LineKey.prefix(queue: round.queue, range: range, limits: round.limits, group: group)
         while let first = try transaction.first(Tables.lines, from: prefix, prefix: prefix) {
             let key = LineKey.read(first.key).key
             guard key.due <= now else { return nil }

@@ -106,11 +106,16 @@ extension Engine {
         if states.contains(.pending) || states.contains(.scheduled) {
             for index in 0..<WaitingRange.count where queue.waiting[index] > 0 {
                 let range = WaitingRange(index: index)
-                if request.state != .failed || range.lane == .retry { sources.append(.waiting(queue.id, range)) }
+                guard request.state != .failed || range.lane == .retry else { continue }
+                for limits in [0] + limitLines.sets(of: queue.id, range) {
+                    sources.append(.waiting(queue.id, range, limits))
+                }
             }
         }
         if states.contains(.blocked), queue[.blocked] > 0 {
-            for priority in 1...10 { sources.append(.waiting(queue.id, .init(priority: priority, lane: .parked))) }
+            for priority in 1...10 {
+                sources.append(.waiting(queue.id, .init(priority: priority, lane: .parked), 0))
+            }
         }
         for state in states where state.isEnded && queue[state] > 0 { sources.append(.ended(queue.id, state)) }
         return sources
@@ -176,7 +181,7 @@ extension Engine {
 
     /// Only the part of a waiting range that is in the states asked for is walked.
     private func listWalk(for source: ListSource, _ page: ListPage, _ now: Timestamp) -> ListWalk {
-        guard case .waiting(_, let range) = source, range.lane != .parked else { return ListWalk(isReversed: false) }
+        guard case .waiting(_, let range, _) = source, range.lane != .parked else { return ListWalk(isReversed: false) }
         var request = page.request
         request.order = .run
         request.isReversed = false

@@ -24,6 +24,7 @@ extension Engine {
         try loadCrons(transaction)
         try loadLimits(transaction)
         try loadBreakers(transaction)
+        try loadTaskLimits(transaction)
     }
 
     private mutating func loadQueues(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
@@ -55,7 +56,7 @@ extension Engine {
     }
 
     /// Numbers in records lead to names and queues: with a gap they would lead to others.
-    private static func incomplete(_ what: String) -> StorageError {
+    static func incomplete(_ what: String) -> StorageError {
         StorageError(.damaged, "\(what) is missing or damaged; martlet check --repair puts another in its place")
     }
 

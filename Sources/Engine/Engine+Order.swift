@@ -185,7 +185,7 @@ extension Engine {
     ) throws(StorageError) -> WaitingKey {
         try transaction.put(Tables.states, Phase.waiting.key(sequence)) { state.write(to: &$0) }
         let range = WaitingRange(priority: state.priority, lane: .parked)
-        let key = WaitingKey(queue: state.queue, range: range, due: state.runAt, sequence: sequence)
+        let key = WaitingKey(queue: state.queue, range: range, limits: 0, due: state.runAt, sequence: sequence)
         try transaction.put(Tables.waiting, key.bytes, flags: WaitingKey.Flag.state)
         return key
     }

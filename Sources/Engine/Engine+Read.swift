@@ -137,10 +137,13 @@ extension Engine {
     ) throws(StorageError) -> Milliseconds? {
         var oldest: Timestamp?
         for index in 0..<WaitingRange.count where queue.waiting[index] > 0 {
-            let prefix = WaitingKey.prefix(queue: queue.id, range: .init(index: index))
-            guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else { continue }
-            let due = WaitingKey(first.key).due
-            if due <= now { oldest = min(oldest ?? .max, due) }
+            let range = WaitingRange(index: index)
+            for limits in [0] + limitLines.sets(of: queue.id, range) {
+                let prefix = WaitingKey.prefix(queue: queue.id, range: range, limits: limits)
+                guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else { continue }
+                let due = WaitingKey(first.key).due
+                if due <= now { oldest = min(oldest ?? .max, due) }
+            }
         }
         return oldest.map { now - $0 }
     }

@@ -92,7 +92,8 @@ extension Engine {
         if let contested = candidate.contested {
             change(candidate.key.queue) { $0.contested[contested - 1] += 1 }
         }
-        if queues[Int(candidate.key.queue) - 1].settings.isGated { passGates(of: candidate.key.queue, now) }
+        if queues[Int(candidate.key.queue) - 1].settings.isGated { passGates(of: candidate.key.queue, task, now) }
+        if let limits = task.limits { takeTokens(limits, now) }
         if task.unique != nil { try freeUniqueKey(of: sequence, task, at: .handedOut, transaction) }
         start(&state, task, request, now)
         let started = state

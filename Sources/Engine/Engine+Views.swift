@@ -106,7 +106,9 @@ extension Engine {
             for lane in [Lane.fresh, .retry] {
                 let range = WaitingRange(priority: priority, lane: lane)
                 guard state.waiting[range.index] > 0 else { continue }
-                keys += try entries(queue, range, upTo: upTo, after: after, limit: limit, transaction)
+                for limits in [0] + limitLines.sets(of: queue, range) {
+                    keys += try entries(queue, range, limits, upTo: upTo, after: after, limit: limit, transaction)
+                }
             }
         }
         keys.sort { ($0.due, $0.sequence) < ($1.due, $1.sequence) }
@@ -114,14 +116,14 @@ extension Engine {
     }
 
     private func entries<A>(
-        _ queue: UInt32, _ range: WaitingRange, upTo: Timestamp, after: Timestamp, limit: Int,
+        _ queue: UInt32, _ range: WaitingRange, _ limits: UInt16, upTo: Timestamp, after: Timestamp, limit: Int,
         _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> [WaitingKey] {
         guard limit > 0 else { return [] }
-        let prefix = WaitingKey.prefix(queue: queue, range: range)
+        let prefix = WaitingKey.prefix(queue: queue, range: range, limits: limits)
         var from = prefix
         if after > .min {
-            from = WaitingKey(queue: queue, range: range, due: after, sequence: .max).bytes
+            from = WaitingKey(queue: queue, range: range, limits: limits, due: after, sequence: .max).bytes
         }
         var keys: [WaitingKey] = []
         try transaction.scan(Tables.waiting, from: from, prefix: prefix) { (bytes, _) throws(StorageError) -> Bool in

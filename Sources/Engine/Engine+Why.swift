@@ -24,6 +24,8 @@ public enum WaitReason: String, CaseIterable, Sendable {
     case breaker
     /// Its queue's limit has no token.
     case queueLimit = "queue_limit"
+    /// A limit that it names itself has no token for it.
+    case limit
     /// Others of its queue come first.
     case behind
     /// It is the next of its queue: nobody takes it.
@@ -132,7 +134,12 @@ extension Engine {
                 .groupConcurrency,
                 "\(active) tasks of group '\(group)' are in hand: one must end, or GROUPCONCURRENCY grow")
         }
-        guard let head = try next(of: number, now, transaction)?.key.sequence, head != task.id.sequence else {
+        if let view = try whyShort(task, number, now, transaction) { return view }
+        let head = try next(of: number, now, transaction)?.key.sequence
+        if head == nil, try self.task(task.id.sequence, transaction)?.limits != nil {
+            return view(.limit, "a task that comes first waits for a limit that this one needs, too")
+        }
+        guard let head, head != task.id.sequence else {
             let busy = leases.workers(of: number).count
             let those = busy == 0 ? "nobody takes it" : "\(busy) of its workers are busy with others"
             return view(
@@ -183,9 +190,10 @@ extension Engine {
         let state = self.queue(queue)
         var (fresh, retry): (Candidate?, Candidate?) = (nil, nil)
         var heads: [Candidate] = []
+        var shortage: Set<UInt32> = []
         for index in 0..<WaitingRange.count where state.waiting[index] > 0 {
             let range = WaitingRange(index: index)
-            guard var head = try nextHead(of: queue, range, now, transaction) else { continue }
+            guard var head = try nextHead(of: queue, range, &shortage, now, transaction) else { continue }
             if let aging = state.options.aging {
                 head.priority = Int(min(10, Int64(range.priority) + (now - head.key.due) / aging))
             }
@@ -195,7 +203,9 @@ extension Engine {
         }
         if state.takesTurns {
             for head in heads.sorted(by: { $0.precedes($1) }) {
-                if let next = try nextInTurn(queue, head.key.range.priority, now, transaction) { return next }
+                if let next = try nextInTurn(queue, head.key.range.priority, &shortage, now, transaction) {
+                    return next
+                }
             }
             return nil
         }
@@ -205,16 +215,33 @@ extension Engine {
         return Self.retryTurn(turn, share: Int64(state.retryShare)) ? retry : fresh
     }
 
-    /// `head` without its memory.
+    /// `head` without its memory; in a queue whose groups take turns, the first task whoever's turn it is.
     private func nextHead<A>(
-        of queue: UInt32, _ range: WaitingRange, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+        of queue: UInt32, _ range: WaitingRange, _ shortage: inout Set<UInt32>, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Candidate? {
+        var heads: [Candidate] = []
+        for limits in [0] + limitLines.sets(of: queue, range) {
+            if let head = try nextHead(of: queue, range, limits, now, transaction) { heads.append(head) }
+        }
+        heads.sort { $0.precedes($1) }
+        if self.queue(queue).takesTurns { return heads.first }
+        for head in heads {
+            if try canBePaid(head, &shortage, transaction, now) { return head }
+        }
+        return nil
+    }
+
+    private func nextHead<A>(
+        of queue: UInt32, _ range: WaitingRange, _ limits: UInt16, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Candidate? {
         let state = self.queue(queue)
         if state.settings.boundsGroups, !state.takesTurns {
-            guard state.lining == .full else { return try openHead(queue, range, now, transaction) }
-            return try headsNow(of: Round(queue: queue, range: range), now, transaction).first
+            guard state.lining == .full else { return try openHead(queue, range, limits, now, transaction) }
+            return try headsNow(of: Round(queue: queue, limits: limits, range: range), now, transaction).first
         }
-        let prefix = WaitingKey.prefix(queue: queue, range: range)
+        let prefix = WaitingKey.prefix(queue: queue, range: range, limits: limits)
         guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else { return nil }
         let head = Candidate(WaitingKey(first.key), first.flags)
         return head.key.due <= now ? head : nil
@@ -222,11 +249,30 @@ extension Engine {
 
     /// The task of the group whose turn it is.
     private func nextInTurn<A>(
-        _ queue: UInt32, _ priority: Int, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+        _ queue: UInt32, _ priority: Int, _ shortage: inout Set<UInt32>, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Candidate? {
-        let heads = try headsNow(of: Round(queue: queue, priority: priority), now, transaction)
-        guard heads.count == 2 else { return heads.first }
-        let state = self.queue(queue)
-        return Self.retryTurn(state.contested[priority - 1] + 1, share: Int64(state.retryShare)) ? heads[1] : heads[0]
+        var turns: [(at: Stamp, round: Round)] = []
+        for limits in [0] + limitLines.sets(of: queue) {
+            let round = Round(queue: queue, limits: limits, priority: priority)
+            guard let first = try transaction.first(Tables.turns, from: round.prefix, prefix: round.prefix) else {
+                continue
+            }
+            turns.append((GroupTurn.readTurn(first.key).at, round))
+        }
+        for turn in turns.sorted(by: { $0.at < $1.at }) {
+            var heads: [Candidate] = []
+            for head in try headsNow(of: turn.round, now, transaction) {
+                if try canBePaid(head, &shortage, transaction, now) { heads.append(head) }
+            }
+            guard heads.count == 2 else {
+                if let only = heads.first { return only }
+                continue
+            }
+            let state = self.queue(queue)
+            let turn = state.contested[priority - 1] + 1
+            return Self.retryTurn(turn, share: Int64(state.retryShare)) ? heads[1] : heads[0]
+        }
+        return nil
     }
 }

@@ -41,6 +41,10 @@ public struct Engine {
     var nonces = Nonces()
     var limits = LimitTable()
     var breakers = BreakerTable()
+    var limitSets = LimitSets()
+    var limitLines = LimitLines()
+    /// The limits that a task waits for which comes first, as far as a look for the next one has come.
+    var shortage: Set<UInt32> = []
     /// What held queues back when a task was looked for last.
     var heldBack: [(gate: Gate, queue: UInt32)] = []
     /// No timer is set for before this.

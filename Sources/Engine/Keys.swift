@@ -28,9 +28,9 @@ struct WaitingRange: Hashable {
     var lane: Lane { index >= Self.count ? .parked : index % 2 == 0 ? .fresh : .retry }
 }
 
-/// The place of a waiting task: the highest priority first, then group, lane, due time, id.
+/// The place of a waiting task: the highest priority first, then which limits it needs, lane, due time, id.
 ///
-///     queue u32 │ 10 − priority u8 │ group u32 │ lane u8 │ due i64 │ sequence u64
+///     queue u32 │ 10 − priority u8 │ limits u16 (0: none) │ lane u8 │ due i64 │ sequence u64
 struct WaitingKey {
     /// The value carries these.
     enum Flag {
@@ -44,28 +44,31 @@ struct WaitingKey {
 
     var queue: UInt32
     var range: WaitingRange
+    /// The number of the limits that its task needs; 0: it needs none, or is parked.
+    var limits: UInt16
     var due: Timestamp
     var sequence: UInt64
 
-    static func prefix(queue: UInt32, range: WaitingRange) -> KeyBytes {
+    static func prefix(queue: UInt32, range: WaitingRange, limits: UInt16) -> KeyBytes {
         var key = KeyBytes()
         key.append(queue)
         key.append(UInt8(10 - range.priority))
-        key.append(UInt32(0))
+        key.append(limits)
         key.append(range.lane.rawValue)
         return key
     }
 
     var bytes: KeyBytes {
-        var key = Self.prefix(queue: queue, range: range)
+        var key = Self.prefix(queue: queue, range: range, limits: limits)
         key.append(due)
         key.append(sequence)
         return key
     }
 
-    init(queue: UInt32, range: WaitingRange, due: Timestamp, sequence: UInt64) {
+    init(queue: UInt32, range: WaitingRange, limits: UInt16, due: Timestamp, sequence: UInt64) {
         self.queue = queue
         self.range = range
+        self.limits = range.lane == .parked ? 0 : limits
         self.due = due
         self.sequence = sequence
     }
@@ -74,7 +77,7 @@ struct WaitingKey {
         var reader = key.reader
         queue = reader.next()
         let inverse: UInt8 = reader.next()
-        _ = reader.next(UInt32.self)
+        limits = reader.next()
         let lane = Lane(rawValue: reader.next()) ?? .fresh
         range = WaitingRange(priority: 10 - Int(inverse), lane: lane)
         due = reader.nextSigned()

@@ -28,16 +28,29 @@ enum RoundOrder: UInt8 {
 
 /// The groups of a queue that have waiting tasks and a slot, in the order of their turns.
 ///
-///     queue u32 │ number u8 (FAIR: 10 − priority, both lanes; else 16 + the range's index)
+///     queue u32 │ limits u16 (0: none) │ number u8 (FAIR: 10 − priority, both lanes; else 16 + the range's index)
 struct Round: Equatable {
     var queue: UInt32
+    /// The limits that its tasks need.
+    var limits: UInt16
     var number: UInt8
 
-    init(queue: UInt32, number: UInt8) { (self.queue, self.number) = (queue, number) }
+    init(queue: UInt32, limits: UInt16, number: UInt8) {
+        (self.queue, self.limits, self.number) = (queue, limits, number)
+    }
 
-    init(queue: UInt32, priority: Int) { self.init(queue: queue, number: UInt8(10 - priority)) }
+    /// Of the beginning of a key.
+    init(_ reader: inout KeyReader) {
+        self.init(queue: reader.next(), limits: reader.next(), number: reader.next())
+    }
 
-    init(queue: UInt32, range: WaitingRange) { self.init(queue: queue, number: UInt8(16 + range.index)) }
+    init(queue: UInt32, limits: UInt16, priority: Int) {
+        self.init(queue: queue, limits: limits, number: UInt8(10 - priority))
+    }
+
+    init(queue: UInt32, limits: UInt16, range: WaitingRange) {
+        self.init(queue: queue, limits: limits, number: UInt8(16 + range.index))
+    }
 
     /// The lanes whose tasks have their turns here.
     var ranges: [WaitingRange] {
@@ -49,6 +62,7 @@ struct Round: Equatable {
     /// Where its turns begin.
     var prefix: KeyBytes {
         var key = queueKey(queue)
+        key.append(limits)
         key.append(number)
         return key
     }
@@ -63,18 +77,18 @@ struct Round: Equatable {
 
 /// A waiting task in the line of its group.
 ///
-///     queue u32 │ 10 − priority u8 │ group u64 │ lane u8 │ due i64 │ sequence u64
+///     queue u32 │ limits u16 │ range u8 │ group u64 │ due i64 │ sequence u64
 enum LineKey {
-    static func prefix(queue: UInt32, range: WaitingRange, group: UInt64) -> KeyBytes {
+    static func prefix(queue: UInt32, range: WaitingRange, limits: UInt16, group: UInt64) -> KeyBytes {
         var key = queueKey(queue)
-        key.append(UInt8(10 - range.priority))
+        key.append(limits)
+        key.append(UInt8(range.index))
         key.append(group)
-        key.append(range.lane.rawValue)
         return key
     }
 
     static func bytes(_ key: WaitingKey, group: UInt64) -> KeyBytes {
-        var bytes = prefix(queue: key.queue, range: key.range, group: group)
+        var bytes = prefix(queue: key.queue, range: key.range, limits: key.limits, group: group)
         bytes.append(key.due)
         bytes.append(key.sequence)
         return bytes
@@ -84,12 +98,12 @@ enum LineKey {
     static func read(_ bytes: KeyBytes) -> (key: WaitingKey, group: UInt64) {
         var reader = bytes.reader
         let queue: UInt32 = reader.next()
-        let inverse: UInt8 = reader.next()
+        let limits: UInt16 = reader.next()
+        let range = WaitingRange(index: Int(reader.next(UInt8.self)))
         let group: UInt64 = reader.next()
-        let lane = Lane(rawValue: reader.next()) ?? .fresh
-        let range = WaitingRange(priority: 10 - Int(inverse), lane: lane)
         let due = reader.nextSigned()
-        return (WaitingKey(queue: queue, range: range, due: due, sequence: reader.next()), group)
+        let key = WaitingKey(queue: queue, range: range, limits: limits, due: due, sequence: reader.next())
+        return (key, group)
     }
 
     /// The task of a group's lanes in a round that is due first.
@@ -98,7 +112,7 @@ enum LineKey {
     ) throws(StorageError) -> WaitingKey? {
         var first: WaitingKey?
         for range in round.ranges {
-            let prefix = Self.prefix(queue: round.queue, range: range, group: group)
+            let prefix = Self.prefix(queue: round.queue, range: range, limits: round.limits, group: group)
             guard let entry = try transaction.first(Tables.lines, from: prefix, prefix: prefix) else { continue }
             let found = read(entry.key).key
             if first.map({ Stamp(due: found) < Stamp(due: $0) }) ?? true { first = found }
@@ -143,11 +157,10 @@ struct GroupTurn: Equatable {
     }
 
     /// Of a place in the round: whose it is, and since when.
-    static func readTurn(_ bytes: KeyBytes) -> (round: Round, at: Timestamp, group: UInt64) {
+    static func readTurn(_ bytes: KeyBytes) -> (round: Round, at: Stamp, group: UInt64) {
         var reader = bytes.reader
-        let round = Round(queue: reader.next(), number: reader.next())
-        let at = reader.nextSigned()
-        _ = reader.next(UInt64.self)
+        let round = Round(&reader)
+        let at = Stamp(at: reader.nextSigned(), rank: reader.next())
         return (round, at, reader.next())
     }
 

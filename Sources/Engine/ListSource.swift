@@ -7,8 +7,8 @@ enum ListSource {
     case tasks
     /// Those in somebody's hands, as they were added.
     case active
-    /// One range of a queue's waiting tasks, by due time.
-    case waiting(UInt32, WaitingRange)
+    /// One range of a queue's waiting tasks that need the same limits, by due time.
+    case waiting(UInt32, WaitingRange, UInt16)
     /// A queue's ended tasks of a state, by the time of their end.
     case ended(UInt32, TaskState)
 
@@ -25,7 +25,8 @@ enum ListSource {
         switch self {
         case .tasks: KeyBytes()
         case .active: Phase.active.prefix
-        case .waiting(let queue, let range): WaitingKey.prefix(queue: queue, range: range)
+        case .waiting(let queue, let range, let limits):
+            WaitingKey.prefix(queue: queue, range: range, limits: limits)
         case .ended(let queue, let state): EndedKey.prefix(queue: queue, state: state)
         }
     }

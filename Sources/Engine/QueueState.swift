@@ -69,16 +69,20 @@ struct QueueState {
     var takesTurns: Bool { lining == .full && rounds == .turns }
 
     /// The round in which the group of a task in this range has its turn.
-    func round(of range: WaitingRange) -> Round {
-        rounds == .turns ? Round(queue: id, priority: range.priority) : Round(queue: id, range: range)
+    func round(of range: WaitingRange, limits: UInt16) -> Round {
+        rounds == .turns
+            ? Round(queue: id, limits: limits, priority: range.priority)
+            : Round(queue: id, limits: limits, range: range)
     }
 
-    /// The rounds that a group may stand in.
-    var openRounds: [Round] {
+    func round(of key: WaitingKey) -> Round { round(of: key.range, limits: key.limits) }
+
+    /// The rounds that a group may stand in with tasks that need these limits.
+    func rounds(limits: UInt16) -> [Round] {
         guard lining != .none else { return [] }
         var open: [Round] = []
         for index in 0..<WaitingRange.count where waiting[index] > 0 {
-            let round = round(of: WaitingRange(index: index))
+            let round = round(of: WaitingRange(index: index), limits: limits)
             if open.last != round { open.append(round) }
         }
         return open
@@ -147,7 +151,7 @@ struct QueueState {
 /// The broker's own numbers. Stored once a group.
 struct BrokerRecord: Equatable {
     /// Of the record format; another one is not opened.
-    static let format: UInt8 = 9
+    static let format: UInt8 = 10
 
     /// Secret of this data directory: ids' check bits are derived from it.
     var secret: UInt64

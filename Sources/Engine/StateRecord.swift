@@ -3,8 +3,8 @@ import MartletStorage
 
 /// What became of a task. There is none until it is first handed out (or ends without).
 ///
-///     mask u16 │ queue u32 │ type u32 │ state u8 │ priority u8 │ attempt i64 │ retries i64 │ token i64 │ run at i64
-///     │ started at i64 │ deadline i64 │ lease i64 │ keep i64
+///     mask u16 │ queue u32 │ type u32 │ state u8 │ priority u8 │ limits u16 │ attempt i64 │ retries i64 │ token i64
+///     │ run at i64 │ started at i64 │ deadline i64 │ lease i64 │ keep i64
 ///     │ [ended at i64] [keep until i64] [expires at i64] [history rows u32] [progress u8] [result size u32]
 ///     │ [worker] [last error] [error kind] [note] [result], each behind its length
 struct StateRecord {
@@ -15,6 +15,8 @@ struct StateRecord {
     var type: UInt32
     var state: TaskState
     var priority: Int
+    /// The number of the limits it needs; 0: none.
+    var limits: UInt16
     var attempt: Int64 = 0
     var retries: Int64
     /// Of the last hand-out; 0: none.
@@ -54,6 +56,7 @@ struct StateRecord {
         type = task.type
         state = .pending
         priority = task.priority
+        limits = task.limits?.set ?? 0
         retries = task.retries
         runAt = task.runAt
         keep = task.keep
@@ -64,6 +67,12 @@ struct StateRecord {
     }
 
     var lane: Lane { state == .blocked ? .parked : attempt > 0 ? .retry : .fresh }
+
+    /// Where its task waits.
+    func waitingKey(_ sequence: UInt64) -> WaitingKey {
+        let range = WaitingRange(priority: priority, lane: lane)
+        return WaitingKey(queue: queue, range: range, limits: limits, due: runAt, sequence: sequence)
+    }
 
     private enum Bit {
         static let endedAt: UInt16 = 1
@@ -111,6 +120,7 @@ struct StateRecord {
         record.uint32(type)
         record.uint8(state.rawValue)
         record.uint8(UInt8(priority))
+        record.uint16(limits)
         record.int64(attempt)
         record.int64(retries)
         record.int64(token)
@@ -141,6 +151,7 @@ struct StateRecord {
         self.state = state ?? .dead
         priority = Int(record.uint8())
         if !(1...10).contains(priority) { record.fail() }
+        limits = record.uint16()
         attempt = record.int64()
         retries = record.int64()
         token = record.int64()

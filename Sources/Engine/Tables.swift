@@ -62,19 +62,22 @@ enum Tables {
     static let members = Table(index: 25, name: "members")
     /// What is added when a batch ends. Key: its sequence.
     static let followers = Table(index: 26, name: "followers")
-    /// The waiting tasks of FAIR queues by their groups. Key: `LineKey`.
+    /// The waiting tasks of queues with FAIR or GROUPCONCURRENCY by their groups. Key: `LineKey`.
     static let lines = Table(index: 27, name: "lines")
-    /// The groups of FAIR queues in the order of their turns. Key: `GroupTurn`'s place in the round.
+    /// Those groups in the order of their turns. Key: `GroupTurn`'s place in the round.
     static let turns = Table(index: 28, name: "turns")
-    /// When each of these groups has its turn. Key: queue, priority, group.
+    /// When each of these groups has its turn. Key: the round, group.
     static let groups = Table(index: 29, name: "groups")
 
     /// What plain keys hold. Key: hash of the key.
     static let texts = Table(index: 30, name: "texts")
 
+    /// Limits that tasks need together. Key: number of the set.
+    static let limitSets = Table(index: 31, name: "limit_sets")
+
     static let all = [
         tasks, states, waiting, timers, ended, bodies, history, queues, names, requests, quarantine, unique,
         workers, logs, kinds, operations, crons, limits, permits, dependencies, dependents, breakers, moves,
-        orders, batches, members, followers, lines, turns, groups, texts,
+        orders, batches, members, followers, lines, turns, groups, texts, limitSets,
     ]
 }

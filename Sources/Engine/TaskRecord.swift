@@ -6,7 +6,8 @@ import MartletStorage
 ///     mask u16 │ queue u32 │ type u32 │ priority u8 │ [created i64] │ [run at i64]
 ///     │ [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64] [keep i64]
 ///     │ [tags: n u8, n × bytes] [meta: n u8, n × (name, value)] [unique: until u8, span i64, key]
-///     │ [group] [ties: mask u8 │ [1: batch u64] [2: order key]] │ payload size u32
+///     │ [group] [ties: mask u8 │ [1: batch u64] [2: order key]
+///     [4: limits u16, n u8, n × cost i64]] │ payload size u32
 ///     │ payload, unless it lies in `bodies`
 struct TaskRecord {
     /// Payloads up to this size lie in the record itself.
@@ -31,6 +32,7 @@ struct TaskRecord {
     var order: Bytes?
     /// The batch it belongs to.
     var batch: UInt64?
+    var limits: TaskLimits?
     var payloadSize = 0
     /// The payload lies in `bodies`.
     var hasBody = false
@@ -59,10 +61,11 @@ struct TaskRecord {
         static let labels = tags | meta | unique | group | ties
     }
 
-    /// What else it concerns when it ends: behind the other labels, with a mask of their own.
+    /// What else it concerns when it ends, and what it waits for: behind the other labels, with a mask of their own.
     private enum Tie {
         static let batch: UInt8 = 1
         static let order: UInt8 = 2
+        static let limits: UInt8 = 4
     }
 
     /// Its end concerns more than itself.
@@ -84,7 +87,7 @@ struct TaskRecord {
         if !meta.isEmpty { mask |= Bit.meta }
         if unique != nil { mask |= Bit.unique }
         if group != nil { mask |= Bit.group }
-        if isTied { mask |= Bit.ties }
+        if isTied || limits != nil { mask |= Bit.ties }
         return mask
     }
 
@@ -161,19 +164,21 @@ extension TaskRecord {
             record.bytes(unique.key)
         }
         if let group { record.bytes(group) }
-        if isTied { writeTies(to: &record) }
+        if isTied || limits != nil { writeTies(to: &record) }
     }
 
     private func writeTies(to record: inout RecordWriter) {
-        record.uint8((batch == nil ? 0 : Tie.batch) | (order == nil ? 0 : Tie.order))
+        record.uint8((batch == nil ? 0 : Tie.batch) | (order == nil ? 0 : Tie.order) | (limits == nil ? 0 : Tie.limits))
         if let batch { record.uint64(batch) }
         if let order { record.bytes(order) }
+        limits?.write(to: &record)
     }
 
     private mutating func readTies(from record: inout RecordReader) {
         let mask = record.uint8()
         if mask & Tie.batch != 0 { batch = record.uint64() }
         if mask & Tie.order != 0 { order = record.bytes() }
+        if mask & Tie.limits != 0 { limits = TaskLimits(from: &record) }
     }
 
     private mutating func readLabels(_ mask: UInt16, from record: inout RecordReader) {

@@ -20,6 +20,9 @@ struct UndoLog {
         indirect case cron(Bytes, CronEntry?)
         case drainEntered(CallerID)
         case drainLeft(Drain)
+        case limitSetAdded
+        /// A line of those that need the same limits seemed to be empty.
+        case lineForgotten(UInt32, WaitingRange, UInt16)
     }
 
     var changes: [Change] = []
@@ -135,6 +138,8 @@ extension Engine {
             case .cron(let name, let before): crons[name] = before
             case .drainEntered(let caller): drains.remove(caller)
             case .drainLeft(let drain): drains.insert(drain)
+            case .limitSetAdded: limitSets.removeLast()
+            case .lineForgotten(let queue, let range, let limits): limitLines.insert(limits, queue, range)
             }
         }
         rollBackQueues()

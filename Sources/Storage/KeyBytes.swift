@@ -14,10 +14,10 @@ public struct KeyBytes: Sendable {
 
     /// Appends an unsigned field of 1 byte.
     public mutating func append(_ field: UInt8) { store(field) }
-    /// Appends an unsigned field of 2 bytes.
-    public mutating func append(_ field: UInt16) { store(field) }
     /// Appends an unsigned field of 4 bytes.
     public mutating func append(_ field: UInt32) { store(field) }
+    /// Appends an unsigned field of 2 bytes.
+    public mutating func append(_ field: UInt16) { store(field) }
     /// Appends an unsigned field of 8 bytes.
     public mutating func append(_ field: UInt64) { store(field) }
 
@@ -94,6 +94,8 @@ public struct KeyReader {
     public mutating func next(_ type: UInt8.Type = UInt8.self) -> UInt8 { load() }
     /// The next unsigned field of 4 bytes.
     public mutating func next(_ type: UInt32.Type = UInt32.self) -> UInt32 { load() }
+    /// The next unsigned field of 2 bytes.
+    public mutating func next(_ type: UInt16.Type = UInt16.self) -> UInt16 { load() }
     /// The next unsigned field of 8 bytes.
     public mutating func next(_ type: UInt64.Type = UInt64.self) -> UInt64 { load() }
 

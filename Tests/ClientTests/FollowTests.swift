@@ -162,6 +162,64 @@ struct FollowTests {
         await client.close()
     }
 
+    @Test func groupsHaveSlotsAndTakeTurns() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        try await client.setQueue(Twice.queue, .groupConcurrency(1), .fair(true))
+        let set = try await client.queueOptions(Twice.queue)
+        #expect(set["GROUPCONCURRENCY"] == "1" && set["FAIR"] == "on")
+        for group in ["a", "b"] {
+            var options = TaskOptions()
+            options.setGroup(group)
+            _ = try await client.enqueue(
+                many: (0..<20).map { .init(number: $0) }, as: Twice.self, options: options)
+        }
+        let running = Seen<(group: String, change: Int)>()
+        let worker = Self.worker(broker.configuration, slots: 4) { payload, context in
+            let group = try await client.task(context.id).group ?? ""
+            running.add((group, 1))
+            defer { running.add((group, -1)) }
+            for _ in 0..<50 { await Task.yield() }
+            return .init(number: payload.number)
+        }
+        try await Self.with(worker) {
+            let isDrained = try await client.drainQueue(Twice.queue, wait: .seconds(60))
+            #expect(isDrained)
+        }
+        for group in ["a", "b"] {
+            #expect(running.all.filter { $0.group == group }.map(\.change) == (0..<40).map { $0 % 2 == 0 ? 1 : -1 })
+        }
+        await client.close()
+    }
+
+    @Test func aTaskWaitsForItsLimits() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        try await client.setLimit("api", .rate(2, per: .seconds(3_600)))
+        var paid = TaskOptions()
+        paid.addLimit("api", cost: 2)
+        paid.priority = 10
+        let tasks = try await client.enqueue(many: [.init(number: 1), .init(number: 2)], as: Twice.self, options: paid)
+        let free = try await client.enqueue(.init(number: 3), as: Twice.self)
+        let worker = Self.worker(broker.configuration) { payload, _ in .init(number: 2 * payload.number) }
+        try await Self.with(worker) {
+            #expect(try await tasks[0].result().number == 2)
+            #expect(try await free.result().number == 6)
+            let wait = try await client.why(tasks[1].id)
+            #expect(wait.reason == .limit && wait.until != nil)
+            try await client.setLimit("api", .rate(1_000, per: .seconds(1)))
+            #expect(try await tasks[1].result().number == 4)
+        }
+        await #expect {
+            var unknown = TaskOptions()
+            unknown.addLimit("nothing")
+            _ = try await client.enqueue(.init(number: 1), as: Twice.self, options: unknown)
+        } throws: {
+            ($0 as? MartletError)?.code == .error
+        }
+        await client.close()
+    }
+
     @Test(arguments: [3, 4] as [UInt64])
     func whatFollowsIsAddedOnceHoweverOftenConnectionsAreCut(seed: UInt64) async throws {
         let broker = try BrokerProcess()

@@ -47,6 +47,14 @@ def test_add_puts_tasks_of_a_key_in_a_line(run, json_of):
     assert json_of("task", second["id"])["order"] == "customer 7"
 
 
+def test_add_names_limits_a_task_waits_for(run, json_of):
+    run("limits", "set", "api", "--rate", "2", "--per", "1h")
+    run("limits", "set", "db", "--rate", "1", "--per", "1h")
+    assert json_of("add", "q", "t", "--limit", "api=2", "--limit", "db")["state"] == "PENDING"
+    code, _, error = run("add", "q", "t", "--limit", "api=3")
+    assert code != 0 and "COST 3 is above" in error
+
+
 def test_add_names_what_a_task_waits_for(run, json_of):
     first = run("add", "q", "t")[1].strip()
     assert json_of("add", "q", "t", "--after", first)["state"] == "BLOCKED"

@@ -41,9 +41,9 @@ extension Plant {
         Plant(.lineDangling, "of a task that waits elsewhere") { (transaction, store) throws(StorageError) in
             var key = KeyBytes()
             key.append(UInt32(1))
-            key.append(UInt8(5))
+            key.append(UInt16(0))
+            key.append(UInt8(10))
             key.append(UInt64(0))
-            key.append(UInt8(0))
             key.append(Int64(5))
             key.append(store.pending)
             try transaction.put(Store.table("lines"), key, flags: 0)
@@ -57,6 +57,7 @@ extension Plant {
         Plant(.turnDangling, "of a group without tasks") { (transaction, store) throws(StorageError) in
             var key = KeyBytes()
             key.append(UInt32(1))
+            key.append(UInt16(0))
             key.append(UInt8(5))
             key.append(Int64(5))
             key.append(UInt64(7))

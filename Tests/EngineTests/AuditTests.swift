@@ -33,7 +33,7 @@ extension Plant {
             try transaction.put(Store.table("tasks"), Store.key(store.pending), flags: 9)
         },
         Plant(.taskNowhere, "its waiting entry is gone") { (transaction, store) throws(StorageError) in
-            let key = try Store.find("waiting", store.pending, at: 18, transaction)
+            let key = try Store.find("waiting", store.pending, at: 16, transaction)
             try transaction.delete(Store.table("waiting"), key)
         },
         Plant(.taskNowhere, "its active state is gone") { (transaction, store) throws(StorageError) in
@@ -47,7 +47,7 @@ extension Plant {
             try transaction.put(Store.table("waiting"), Store.waiting(store.active, due: 5), flags: 0)
         },
         Plant(.misplacedWaiting, "wrong flags") { (transaction, store) throws(StorageError) in
-            let key = try Store.find("waiting", store.pending, at: 18, transaction)
+            let key = try Store.find("waiting", store.pending, at: 16, transaction)
             try transaction.put(Store.table("waiting"), key, flags: 1)
         },
         Plant(.bodyMissing, "a payload") { (transaction, store) throws(StorageError) in
@@ -76,9 +76,9 @@ extension Plant {
             try Store.rewrite("states", key, to: Store.state(2, store.active), transaction) { _ in }
         },
         Plant(.stateOutOfPlace, "an active state without a token") { (transaction, store) throws(StorageError) in
-            // Behind mask, queue, type, state, priority, attempt and retries.
+            // Behind mask, queue, type, state, priority, limits, attempt and retries.
             try Store.rewrite("states", Store.state(1, store.active), transaction) { bytes in
-                for index in 28..<36 { bytes[index] = 0 }
+                for index in 30..<38 { bytes[index] = 0 }
             }
         },
         Plant(.historyDangling, "of no task") { (transaction, store) throws(StorageError) in

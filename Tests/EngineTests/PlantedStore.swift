@@ -67,7 +67,7 @@ struct PlantedStore: Sendable {
         var key = KeyBytes()
         key.append(UInt32(1))
         key.append(inverse)
-        key.append(UInt32(0))
+        key.append(UInt16(0))
         key.append(UInt8(0))
         key.append(due)
         key.append(sequence)

@@ -44,6 +44,20 @@ extension Generator {
             block: random.pick([.no, .no, .upTo(0), .upTo(20), .upTo(2_000)]), request: nonce(), caller: newCaller())
     }
 
+    /// What a task takes of limits: mostly of those that are there.
+    mutating func taskLimits(_ model: Model) -> [LimitCost] {
+        guard random.chance(45) else { return [] }
+        let names = Self.limits.filter { name in
+            guard case .tokens? = model.limits[name]?.kind else { return random.chance(2) }
+            return random.chance(70)
+        }
+        return names.map { name in
+            let cost = random.pick([1, 1, 2, 3, 7] as [Int64])
+            let most = model.limits[name]?.most ?? cost
+            return LimitCost(name: name, cost: random.chance(95) ? min(cost, most) : cost)
+        }
+    }
+
     static let breakers = ["mail", "pay"].map { Bytes($0.utf8) }
 
     /// Breakers that open soon and cool down soon.

@@ -52,6 +52,15 @@ extension Generator {
         return QueueSetRequest(queue: queue, given: given, options: options, request: nonce())
     }
 
+    /// Groups take turns or not, and have so many slots.
+    mutating func groupSwitch() -> QueueSetRequest {
+        var options = QueueOptions()
+        options.groupConcurrency = random.pick([nil, 1, 1, 2])
+        options.fair = random.chance(50)
+        let given: [QueueOption] = random.pick([[.groupConcurrency], [.groupConcurrency], [.fair]])
+        return QueueSetRequest(queue: random.pick(Self.queues), given: given, options: options, request: nonce())
+    }
+
     private mutating func pause() -> QueuePauseRequest {
         QueuePauseRequest(
             queue: random.pick(Self.queues), direction: random.pick([.handingOut, .handingOut, .adding, .both]),

@@ -52,6 +52,7 @@ struct Generator {
         if random.chance(14) { return manage(model, now) }
         if random.chance(8) { return limit(model) }
         if random.chance(4) { return breaker() }
+        if random.chance(4) { return .queueSet(groupSwitch()) }
         if hasBatches, random.chance(12) { return batch(model) }
         let crowded = model.tasks.values.count(where: \.hasPlace) > 60
         if random.chance(14) { return watching(model) }
@@ -117,6 +118,7 @@ extension Generator {
         var add = AddRequest(
             queue: queue, type: random.pick(Self.names), payload: bytes(), options: options(now, queue),
             request: nonce(), full: random.chance(50))
+        add.options.limits = taskLimits(model)
         if random.chance(15) { add.after = after(model) }
         add.batch = joined(model)
         guard random.chance(35) else { return add }
@@ -135,6 +137,7 @@ extension Generator {
         var add = AddManyRequest(
             queue: queue, items: items, options: options(now, queue), request: nonce(),
             full: random.chance(50))
+        add.options.limits = taskLimits(model)
         if random.chance(15) { add.after = after(model) }
         add.batch = joined(model)
         return add

@@ -142,12 +142,18 @@ extension Model {
         return !limit.calls.isEmpty || limit.available(now) < 1
     }
 
-    /// A task of the queue is handed out.
-    mutating func passGates(_ queue: Bytes, _ now: Timestamp) {
-        if let name = options[queue]?.breaker { breakers[name]?.events.append((now, .letThrough)) }
-        guard let name = options[queue]?.limit, case .tokens? = limits[name]?.kind else { return }
-        limits[name]?.take(1, now)
-        if let excess = limits[name]?.excess { complaints.append("limit: \(excess)") }
+    /// A task is handed out.
+    mutating func passGates(of task: ModelTask, _ now: Timestamp) {
+        if let name = options[task.queue]?.breaker { breakers[name]?.events.append((now, .letThrough)) }
+        var taken = task.limits
+        if let name = options[task.queue]?.limit, !taken.contains(where: { $0.name == name }) {
+            taken.append(LimitCost(name: name))
+        }
+        for limit in taken {
+            guard case .tokens(_, _, let burst)? = limits[limit.name]?.kind else { continue }
+            limits[limit.name]?.take(min(limit.cost, burst), now)
+            if let excess = limits[limit.name]?.excess { complaints.append("limit: \(excess)") }
+        }
     }
 
     /// When a queue that is held back may go on by itself.
@@ -162,6 +168,6 @@ extension Model {
                 instants.append(breaker.standing(settledTo ?? 0).since + breaker.settings.cool)
             }
             return instants
-        }
+        } + limits.values.flatMap { limit in [1, 2, 3, 7, limit.most].map { limit.instant(for: $0) } }
     }
 }

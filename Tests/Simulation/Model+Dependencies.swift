@@ -68,7 +68,7 @@ extension Model {
         guard let id = request.id, tasks[id]?.hold?.token == request.token else { return nil }
         var keys: [[Bytes]: Bool] = [:]
         for child in request.children {
-            if let refusal = isClosed(child.queue, now) { return refusal }
+            if let refusal = isClosed(child.queue, now) ?? refusal(of: child.options.limits) { return refusal }
             if let refusal = refusal(ofJoining: child.batch) { return refusal }
             if !knows(child.after) { return .refused(.noTask) }
             guard let key = child.unique?.key else { continue }

@@ -1,13 +1,16 @@
 internal import MartletEngine
 internal import MartletProtocol
 
-/// A group of a queue within a priority.
+/// A group of a queue within a priority, and of it the tasks that need the same limits.
 struct Ring: Hashable {
     var queue: Bytes
     var priority: Int
     var group: Bytes?
+    var limits: [Bytes]
 
-    init(_ task: ModelTask) { (queue, priority, group) = (task.queue, task.priority, task.group) }
+    init(_ task: ModelTask) {
+        (queue, priority, group, limits) = (task.queue, task.priority, task.group, task.limits.map(\.name))
+    }
 }
 
 /// A place in the round.
@@ -24,10 +27,24 @@ struct Turn: Comparable {
 
 /// FAIR: groups take turns within a priority.
 extension Model {
-    /// Of the tasks that are due, those of the group whose turn it is, in the priority of the one that comes first.
-    func ofNextGroup(_ due: [ModelTask], first: ModelTask) -> [ModelTask] {
-        let groups = Dictionary(grouping: due.filter { $0.priority == first.priority }, by: Ring.init)
-        return groups.min { turn($0.key) < turn($1.key) }?.value ?? []
+    /// The next task of a queue whose groups take turns: the priority whose oldest task has risen highest, if a group
+    /// of it has a slot and its tokens; then the group whose turn it is.
+    func nextInTurn(of due: [ModelTask], _ now: Timestamp) -> (fresh: ModelTask?, retry: ModelTask?) {
+        var shortage: Set<Bytes> = []
+        var left = due
+        while let first = left.min(by: { isBefore($0, $1, now) }) {
+            let rings = Dictionary(grouping: left.filter { $0.priority == first.priority }, by: Ring.init)
+            for (_, tasks) in rings.sorted(by: { turn($0.key) < turn($1.key) }) {
+                let ranked = tasks.filter(hasGroupSlot).sorted { ($0.runAt, $0.id) < ($1.runAt, $1.id) }
+                var heads = [ranked.first { !$0.isRetry }, ranked.first { $0.isRetry }]
+                for index in heads.indices {
+                    if let head = heads[index], !canPay(head, &shortage, now) { heads[index] = nil }
+                }
+                if heads[0] != nil || heads[1] != nil { return (heads[0], heads[1]) }
+            }
+            left.removeAll { $0.priority == first.priority }
+        }
+        return (nil, nil)
     }
 
     /// Since when a group waits for its turn: since it was served, or since its first task is due.
@@ -63,6 +80,9 @@ extension Model {
 
     /// Whether FAIR is, or was, set anywhere.
     var hasFair: Bool { !fair.isEmpty || options.values.contains { $0.fair == true } }
+
+    /// The queues whose groups take turns when all bookkeeping is done.
+    var wantedFair: Set<Bytes> { Set(options.filter { $0.value.fair == true }.keys) }
 
     mutating func observeFair(_ queues: Set<Bytes>) {
         fair = queues

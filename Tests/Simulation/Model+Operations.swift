@@ -55,7 +55,7 @@ struct Place: Comparable {
     init(_ task: ModelTask) {
         id = task.id
         let lane: Int64 = task.state == .blocked ? 2 : task.isRetry ? 1 : 0
-        let waiting = [Int64(10 - task.priority), lane, task.runAt]
+        let waiting = [Int64(10 - task.priority), lane == 2 ? 0 : task.limitSet, lane, task.runAt]
         numbers = task.state == .active ? [] : task.state.isEnded ? [task.endedAt ?? 0] : waiting
     }
 

@@ -51,7 +51,7 @@ extension Model {
     }
 
     /// Whether hand-out order puts one before the other, both due.
-    private func isBefore(_ one: ModelTask, _ other: ModelTask, _ now: Timestamp) -> Bool {
+    func isBefore(_ one: ModelTask, _ other: ModelTask, _ now: Timestamp) -> Bool {
         let (mine, theirs) = (priority(of: one, now), priority(of: other, now))
         if mine != theirs { return mine > theirs }
         return one.runAt != other.runAt ? one.runAt < other.runAt : one.id < other.id
@@ -72,25 +72,36 @@ extension Model {
     func next(of queue: Bytes, _ now: Timestamp) -> (id: TaskID, contested: Lanes?)? {
         if isPaused(queue, \.handingOut, now) { return nil }
         if !hasSlot(queue) || isHeldBack(queue, now) { return nil }
-        let all = tasks.values.filter { $0.queue == queue && $0.isWaiting && $0.runAt <= now }
-        let due = all.filter(hasGroupSlot)
+        let due = tasks.values.filter { $0.queue == queue && $0.isWaiting && $0.runAt <= now }
         let isFair = fair.contains(queue)
-        // Of a FAIR queue the priority whose oldest task has risen highest, if a group of it has a slot.
-        let priorities = Set(due.map(\.priority))
-        let firsts = isFair ? all.filter { priorities.contains($0.priority) } : due
-        guard let first = firsts.min(by: { isBefore($0, $1, now) }) else { return nil }
-        let priority = isFair ? first.priority : self.priority(of: first, now)
-        let members =
-            isFair ? ofNextGroup(due, first: first) : due.filter { self.priority(of: $0, now) == priority }
-        let ranked = members.sorted { ($0.runAt, $0.id) < ($1.runAt, $1.id) }
-        let fresh = ranked.first { !$0.isRetry }
-        let retry = ranked.first { $0.isRetry }
-        guard let fresh, let retry else { return ranked.first.map { ($0.id, nil) } }
-        let lanes = Lanes(queue: queue, priority: priority)
+        let (fresh, retry) = isFair ? nextInTurn(of: due, now) : nextInOrder(of: due, now)
+        guard let fresh, let retry else { return (fresh ?? retry).map { ($0.id, nil) } }
+        let (one, other) = (priority(of: fresh, now), priority(of: retry, now))
+        if !isFair, one != other { return (one > other ? fresh.id : retry.id, nil) }
+        let lanes = Lanes(queue: queue, priority: isFair ? fresh.priority : one)
         let turn = contested[lanes, default: 0] + 1
         let share = Int64(retryShare(of: queue))
         let retryTurn = turn * share / 100 > (turn - 1) * share / 100
         return (retryTurn ? retry.id : fresh.id, lanes)
+    }
+
+    /// The first tasks of both lanes, from the highest priority on; with AGING from all of them the ones that have
+    /// risen highest. What has no slot or no tokens is passed over.
+    private func nextInOrder(of due: [ModelTask], _ now: Timestamp) -> (fresh: ModelTask?, retry: ModelTask?) {
+        var shortage: Set<Bytes> = []
+        var heads: [Bool: ModelTask] = [:]
+        for priority in stride(from: 10, through: 1, by: -1) {
+            for isRetry in [false, true] {
+                let range = due.filter { $0.priority == priority && $0.isRetry == isRetry }
+                let head = range.sorted { ($0.runAt, $0.id) < ($1.runAt, $1.id) }.first {
+                    hasGroupSlot($0) && canPay($0, &shortage, now)
+                }
+                guard let head else { continue }
+                if heads[isRetry].map({ isBefore(head, $0, now) }) ?? true { heads[isRetry] = head }
+            }
+            if !heads.isEmpty, due.first.flatMap({ options[$0.queue]?.aging }) == nil { break }
+        }
+        return (heads[false], heads[true])
     }
 
     /// As set, else 30 %, 20 % from 1,000 tasks in the queue's retry lane, due or not, 10 % from 5,000.

@@ -4,7 +4,7 @@ internal import MartletProtocol
 /// TASK.ADD and TASK.MADD.
 extension Model {
     mutating func add(_ request: AddRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
-        if let refusal = isClosed(request.queue, now) { return refusal }
+        if let refusal = isClosed(request.queue, now) ?? refusal(of: request.options.limits) { return refusal }
         if let refusal = refusal(ofJoining: request.batch) { return refusal }
         if !knows(request.after) { return .refused(.noTask) }
         if !hasHolder(request), let refusal = refusal(ofAdding: 1, to: request.queue, now) { return refusal }
@@ -15,7 +15,7 @@ extension Model {
     }
 
     mutating func addMany(_ request: AddManyRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
-        if let refusal = isClosed(request.queue, now) { return refusal }
+        if let refusal = isClosed(request.queue, now) ?? refusal(of: request.options.limits) { return refusal }
         if let refusal = refusal(ofJoining: request.batch) { return refusal }
         if !knows(request.after) { return .refused(.noTask) }
         if let refusal = refusal(ofAdding: request.items.count, to: request.queue, now) { return refusal }
@@ -37,7 +37,8 @@ extension Model {
         if TaskID(id.description) != id { complaints.append("id \(id) is not a UUID of version 7") }
         newestID = id
         let defaults = options[request.queue, default: QueueOptions()].task
-        let task = ModelTask(id: id, add: request, defaults: defaults, now: now)
+        var task = ModelTask(id: id, add: request, defaults: defaults, now: now)
+        task.limitSet = limitSet(task.limits.map(\.name))
         tasks[id] = task
         takeKey(of: id, now)
         join(request.batch, id)

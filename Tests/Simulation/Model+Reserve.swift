@@ -101,7 +101,7 @@ extension Model {
         tasks[id] = task
         move(id, .active, "reserve", now)
         serve(task, token, now)
-        passGates(task.queue, now)
+        passGates(of: task, now)
         freeKey(of: id) { $0.until == .start }
         count(request.worker) { $0.started += 1 }
     }

@@ -30,7 +30,12 @@ extension Model {
             return task.waits(.queueLimit, until: limit.calls.isEmpty ? from + limit.wait(1, from) : nil)
         }
         if !hasGroupSlot(task) { return task.waits(.groupConcurrency, until: nil) }
-        let isNext = next(of: task.queue, now)?.id == task.id
+        if let (limit, cost) = lacking(task, now) {
+            return task.waits(.limit, until: limit.calls.isEmpty ? limit.instant(for: cost) : nil)
+        }
+        let next = next(of: task.queue, now)
+        if next == nil, !task.limits.isEmpty { return task.waits(.limit, until: nil) }
+        let isNext = next?.id == task.id
         return task.waits(isNext ? .noWorker : .behind, until: nil)
     }
 }

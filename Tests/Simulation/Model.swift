@@ -27,6 +27,8 @@ struct Model {
     var served: [Ring: Turn] = [:]
     var limits: [Bytes: ModelLimit] = [:]
     var breakers: [Bytes: ModelBreaker] = [:]
+    /// The limits that tasks named together, as they were named first.
+    var limitSets: [[Bytes]] = []
     var batches: [TaskID: ModelBatch] = [:]
     /// Tasks that followed a batch and have no id yet, and ids that were seen, by payload.
     var followers: [ModelFollower] = []

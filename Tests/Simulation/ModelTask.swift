@@ -19,6 +19,10 @@ struct ModelTask {
     let unique: UniqueKey?
     let group: Bytes?
     let order: Bytes?
+    /// By name.
+    let limits: [LimitCost]
+    /// Which set of limits it names; 0: none.
+    var limitSet: Int64 = 0
 
     var retries: Int64
     /// When its time to live ends.
@@ -77,6 +81,7 @@ struct ModelTask {
         unique = add.unique
         group = options.group
         order = options.order
+        limits = options.limits.sorted { $0.name.lexicographicallyPrecedes($1.name) }
         priority = options.priority ?? defaults.priority ?? Limits.defaultPriority
         switch options.due {
         case .now: runAt = now

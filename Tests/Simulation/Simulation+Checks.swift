@@ -49,6 +49,7 @@ extension Simulation {
                 if case .queues(let queues) = answer, queues.contains(where: \.lagging) { self.found("still lagging") }
             }
             for _ in 0..<4 where self.finding == nil { try self.compareList(engine, transaction) }
+            if engine.fairQueues != self.model.wantedFair { self.found("FAIR is not switched: \(engine.fairQueues)") }
             let findings = try engine.validate(now: self.now, in: transaction)
             if let first = findings.first { self.found("tables disagree: \(first)") }
             self.compareTimer(try engine.nextInstant(in: transaction))
@@ -127,6 +128,14 @@ extension Simulation {
                     let answer = try engine.apply(operation, now: self.now, in: transaction)
                     self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
                 }
+            }
+        }
+        // Without its limits a task runs freely.
+        write { engine, transaction throws(StorageError) in
+            for name in Generator.limits {
+                let delete = MartletEngine.Operation.limitDelete(NameRequest(name: name))
+                let answer = try engine.apply(delete, now: self.now, in: transaction)
+                self.compare(self.model.apply(delete, now: self.now, answer: answer), Outcome(answer))
             }
         }
         var rounds = 0

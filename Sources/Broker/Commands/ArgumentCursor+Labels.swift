@@ -31,6 +31,19 @@ extension ArgumentCursor {
         return fields
     }
 
+    /// `name [COST c]`; more than one may be named, each once.
+    mutating func limit(_ limits: inout [LimitCost]) throws(CommandError) {
+        var limit = LimitCost(name: try name("LIMIT"))
+        if skip(.cost) { limit.cost = try integer("COST", in: Limits.limitRate) }
+        guard !limits.contains(where: { $0.name == limit.name }) else {
+            let name = String(decoding: limit.name, as: UTF8.self)
+            throw CommandError(.error, "LIMIT '\(name)' is named twice; say its COST once")
+        }
+        limits.append(limit)
+        guard !Limits.taskLimits.contains(limits.count) else { return }
+        throw CommandError(.error, "a task names at most \(Limits.taskLimits.upperBound) limits")
+    }
+
     /// `n id … [ONDEAD WAIT|CANCEL|RUN]`
     mutating func dependencies() throws(CommandError) -> Dependencies {
         try once(OptionNumber.dependencies)

@@ -31,8 +31,8 @@ let taskCommands = [
 /// The options of TASK.ADD and TASK.MADD that say something about the task.
 let taskOptionsUsage =
     "[PRIORITY p] [AT unix-ms | DELAY ms] [RETRIES n] [BACKOFF EXPONENTIAL base cap | LINEAR step cap | FIXED ms | "
-    + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [GROUP key] [ORDER key] [TAGS n t ...] "
-    + "[META n field value ...]"
+    + "LIST n ms ...] [JITTER pct] [LEASE ms] [TIMEOUT ms] [TTL ms] [KEEP ms] [GROUP key] [ORDER key] "
+    + "[LIMIT name [COST c]] [TAGS n t ...] [META n field value ...]"
 
 private let afterUsage = "[AFTER n id ... [ONDEAD WAIT|CANCEL|RUN]]"
 
@@ -166,6 +166,8 @@ extension ArgumentCursor {
         } else if option == .order {
             try once(OptionNumber.order)
             options.order = try name("ORDER")
+        } else if option == .limit {
+            try limit(&options.limits)
         } else if option == .tags {
             options.tags = try tags()
         } else if option == .meta {

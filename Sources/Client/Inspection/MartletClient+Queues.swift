@@ -127,7 +127,11 @@ public struct QueueOption: Sendable, Hashable {
     public static func maxLength(_ count: Int) -> Self { Self("MAXLEN", "\(count)") }
     /// Most tasks that run at a time, over all workers.
     public static func concurrency(_ count: Int) -> Self { Self("CONCURRENCY", "\(count)") }
-    /// Its hand-outs use up tokens or slots of this limit.
+    /// Most tasks of one group that run at a time, over all workers.
+    public static func groupConcurrency(_ count: Int) -> Self { Self("GROUPCONCURRENCY", "\(count)") }
+    /// Whether the groups of its tasks take turns.
+    public static func fair(_ isOn: Bool) -> Self { Self("FAIR", isOn ? "on" : "off") }
+    /// Its hand-outs use up tokens of this limit, one each.
     public static func limit(_ name: String) -> Self { Self("LIMIT", name) }
     /// Its failures count for this breaker, which holds its hand-outs while it is open.
     public static func breaker(_ name: String) -> Self { Self("BREAKER", name) }

@@ -154,6 +154,10 @@ extension RESPCommand {
         if let keep = options.keep { append("KEEP", .integer(keep)) }
         if let group = options.group { append("GROUP", .bytes(group)) }
         if let order = options.order { append("ORDER", .bytes(order)) }
+        for limit in options.limits {
+            append("LIMIT", .bytes(limit.name))
+            append("COST", .integer(limit.cost))
+        }
         if !options.tags.isEmpty { append("TAGS", .integer(Int64(options.tags.count))) }
         for tag in options.tags { append(.bytes(tag)) }
         if !options.meta.isEmpty { append("META", .integer(Int64(options.meta.count))) }

@@ -11,6 +11,12 @@ extension TaskOptions {
     /// Puts it in a line: of the tasks of its queue with this key one runs at a time, in the order of their adds.
     public mutating func setOrder(_ key: String) { self.order = Bytes(key.utf8) }
 
+    /// Lets it wait until this limit (`setLimit`) has so many tokens for it, and of every other one that is added.
+    /// Tasks that need none of them do not wait for it.
+    public mutating func addLimit(_ name: String, cost: Int64 = 1) {
+        limits.append(LimitCost(name: Bytes(name.utf8), cost: cost))
+    }
+
     /// Adds fields that travel with the task, in the order of their names. One that is there already is replaced.
     public mutating func addMeta(_ fields: [String: String]) {
         for (name, value) in fields.sorted(by: { $0.key < $1.key }) {

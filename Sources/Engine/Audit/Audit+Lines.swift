@@ -32,7 +32,7 @@ extension Audit {
             else {
                 return audit.report(.lineDangling, "task \(audit.name(key.sequence))", .delete(Tables.lines, bytes))
             }
-            guard let round = audit.queues[key.queue]?.round(of: key.range),
+            guard let round = audit.queues[key.queue]?.round(of: key),
                 try !transaction.contains(Tables.groups, round.key(group))
             else { return }
             let turn = GroupTurn(served: .none, first: Stamp(due: key))
@@ -79,7 +79,7 @@ extension Audit {
             damaged: { audit, key in audit.report(.damagedRecord, "turn of a group", .quarantine(Tables.groups, key)) },
             { (audit, key, group) throws(StorageError) in
                 var reader = key.reader
-                let round = Round(queue: reader.next(), number: reader.next())
+                let round = Round(&reader)
                 let hash: UInt64 = reader.next()
                 guard let first = try LineKey.first(hash, in: round, transaction) else {
                     return audit.report(.turnDangling, "a group of queue \(round.queue)", .delete(Tables.groups, key))

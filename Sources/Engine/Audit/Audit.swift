@@ -142,8 +142,7 @@ extension Audit {
         var expiresAt: Timestamp? { (active ?? waiting ?? ended)?.expiresAt ?? task.expiresAt }
 
         func waitingKey(_ sequence: UInt64) -> WaitingKey {
-            let range = WaitingRange(priority: state.priority, lane: state.lane)
-            return WaitingKey(queue: state.queue, range: range, due: state.runAt, sequence: sequence)
+            state.waitingKey(sequence)
         }
     }
 

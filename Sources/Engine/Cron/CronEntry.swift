@@ -85,6 +85,11 @@ extension CronEntry {
         }
         record.bytes(options.group ?? [])
         record.bytes(options.order ?? [])
+        record.uint8(UInt8(options.limits.count))
+        for limit in options.limits {
+            record.bytes(limit.name)
+            record.int64(limit.cost)
+        }
     }
 
     init(number: UInt64, from record: inout RecordReader) {
@@ -103,6 +108,7 @@ extension CronEntry {
         if !group.isEmpty { options.group = group }
         let order = record.bytes()
         if !order.isEmpty { options.order = order }
+        for _ in 0..<record.uint8() { options.limits.append(LimitCost(name: record.bytes(), cost: record.int64())) }
         isPaused = record.uint8() == 1
         anchor = record.int64()
         let next = record.int64()

@@ -38,6 +38,7 @@ extension Engine {
         if request.payload.count > Limits.payload {
             return CommandError(.tooBig, "payload of \(request.payload.count) bytes; the limit is \(Limits.payload)")
         }
+        if let refusal = refusal(of: request.options.limits) { return refusal }
         guard zones[request.zone] != nil else {
             let name = String(decoding: request.zone, as: UTF8.self)
             return CommandError(

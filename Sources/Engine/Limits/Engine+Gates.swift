@@ -50,15 +50,18 @@ extension Engine {
         }
     }
 
-    /// A task of the queue is handed out: a token is taken, or a probe let through.
-    mutating func passGates(of queue: UInt32, _ now: Timestamp) {
+    /// A task of the queue is handed out: a token is taken, or a probe let through. Of a limit that the task names
+    /// itself it takes what it says there.
+    mutating func passGates(of queue: UInt32, _ task: TaskRecord, _ now: Timestamp) {
         let options = queues[Int(queue) - 1].options
         if let name = options.breaker, let number = breakers.number(name), let breaker = breakers[number],
             breaker.phase != .closed
         {
             change(breaker: number) { $0.letThrough(now) }
         }
-        if let name = options.limit, let number = limits.number(name), limits[number]?.isOfSlots == false {
+        if let name = options.limit, let number = limits.number(name), limits[number]?.isOfSlots == false,
+            !(task.limits.map { limitSets[$0.set].contains(name) } ?? false)
+        {
             change(limit: number) { _ = $0.take(1, until: now, now) }
         }
     }

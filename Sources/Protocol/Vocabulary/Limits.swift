@@ -90,6 +90,10 @@ public enum Limits {
     public static let cronEvery: Milliseconds = 100
     /// Limits (LIMIT.SET) there are.
     public static let limits = 1_000
+    /// Limits that one task names.
+    public static let taskLimits = 1...8
+    /// Different sets of limits that tasks name together: each is kept for ever.
+    public static let limitSets = 10_000
     /// RATE, BURST and COST of a limit, in tokens.
     public static let limitRate: ClosedRange<Int64> = 1...1_000_000_000
     /// PER of a limit or a breaker, in milliseconds: up to 31 days.

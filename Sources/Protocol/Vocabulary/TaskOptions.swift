@@ -51,6 +51,8 @@ public struct TaskOptions: Hashable, Sendable {
     public var group: Bytes?
     /// Of the tasks of a queue with the same key one runs at a time, in the order in which they were added.
     public var order: Bytes?
+    /// What it takes of which limits before it is handed out; each of them once.
+    public var limits: [LimitCost] = []
     /// What travels with it, each field once.
     public var meta: [MetaField] = []
 
@@ -61,6 +63,14 @@ public struct TaskOptions: Hashable, Sendable {
     }
 
     public init() {}
+}
+
+/// So many tokens of a limit.
+public struct LimitCost: Hashable, Sendable {
+    public var name: Bytes
+    public var cost: Int64
+
+    public init(name: Bytes, cost: Int64 = 1) { (self.name, self.cost) = (name, cost) }
 }
 
 /// One field of a task's META.

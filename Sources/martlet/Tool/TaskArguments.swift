@@ -43,6 +43,8 @@ struct TaskOptionArguments: ParsableArguments {
     var group: String?
     @Option(help: "A key; of the queue's tasks with it one runs at a time, in the order of their adds.")
     var order: String?
+    @Option(help: "A limit whose token it waits for, or limit=cost; may be given several times.")
+    var limit: [String] = []
     @Option(help: "A tag; may be given several times.")
     var tag: [String] = []
 
@@ -55,6 +57,11 @@ struct TaskOptionArguments: ParsableArguments {
         }
         if let group { command.append("GROUP", .text(group)) }
         if let order { command.append("ORDER", .text(order)) }
+        for limit in limit {
+            let parts = limit.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            command.append("LIMIT", .text(String(parts[0])))
+            if parts.count > 1 { command.append("COST", .text(String(parts[1]))) }
+        }
         guard !tag.isEmpty else { return }
         command.append("TAGS", .integer(Int64(tag.count)))
         for tag in tag { command.append(.text(tag)) }
