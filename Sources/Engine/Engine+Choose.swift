@@ -44,6 +44,10 @@ extension Engine {
         }
         var priority = 10
         while priority >= 1 {
+            guard queues[index].holds(priority: priority) else {
+                priority -= 1
+                continue
+            }
             let fresh = try head(queue, .init(priority: priority, lane: .fresh), now, transaction)
             let retry = try head(queue, .init(priority: priority, lane: .retry), now, transaction)
             guard let fresh, let retry else {
@@ -139,9 +143,7 @@ extension Engine {
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
         let index = Int(queue) - 1
-        guard queues[index].waiting[range.index] > 0, limits > 0 || queues[index].dueBound[range.index] <= now else {
-            return nil
-        }
+        guard queues[index].holds(range), limits > 0 || queues[index].dueBound[range.index] <= now else { return nil }
         let prefix = WaitingKey.prefix(queue: queue, range: range, limits: limits)
         guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else {
             if limits == 0 { queues[index].dueBound[range.index] = .max } else { forgetLine(queue, range, limits) }

@@ -26,6 +26,8 @@ struct QueueState {
     var totalFailed: Int64 = 0
     /// Entries of the waiting index in each range, due or not.
     private(set) var waiting = InlineArray<20, Int64>(repeating: 0)
+    /// A bit for each range that has any: what a hand-out looks at.
+    private var occupied: UInt32 = 0
 
     /// No entry of a range is due before this. Not stored: begins as "unknown".
     var dueBound = InlineArray<20, Timestamp>(repeating: .min)
@@ -45,7 +47,22 @@ struct QueueState {
 
     /// The parked ones are counted by their state alone.
     mutating func countWaiting(_ range: WaitingRange, _ change: Int64) {
-        if range.lane != .parked { waiting[range.index] += change }
+        guard range.lane != .parked else { return }
+        waiting[range.index] += change
+        occupy(range.index)
+    }
+
+    /// Whether anything waits in `range`, due or not.
+    func holds(_ range: WaitingRange) -> Bool { occupied &>> UInt32(range.index) & 1 != 0 }
+
+    /// Whether anything of this priority waits, in either lane.
+    func holds(priority: Int) -> Bool {
+        occupied &>> UInt32(WaitingRange(priority: priority, lane: .fresh).index) & 0b11 != 0
+    }
+
+    private mutating func occupy(_ index: Int) {
+        let bit: UInt32 = 1 &<< UInt32(index)
+        if waiting[index] > 0 { occupied |= bit } else { occupied &= ~bit }
     }
 
     /// Tasks in the retry lane, due or not.
@@ -145,6 +162,7 @@ struct QueueState {
         for _ in 0..<min(UInt8(KeyBytes.capacity), record.uint8()) { linedTo.append(record.uint8()) }
         let options = QueueOptions(from: &record)
         if options != QueueSettings.none.options { settings = QueueSettings(options) }
+        for index in waiting.indices { occupy(index) }
     }
 }
 

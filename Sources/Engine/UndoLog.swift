@@ -7,7 +7,7 @@ struct UndoLog {
         case leaseAdded(UInt64)
         case leaseRemoved(UInt64, Lease)
         case waiterEntered(CallerID)
-        case waiterLeft(Waiter)
+        indirect case waiterLeft(Waiter)
         case typeAdded
         case workerCounted(Bytes, WorkerCount, Int64)
         /// What was known of it; `nil`: nothing.
@@ -15,7 +15,7 @@ struct UndoLog {
         /// How it stood; `nil`: it did not wait.
         indirect case watcher(CallerID, Watcher?)
         /// An operation on many tasks, as it was; `nil`: it was not there.
-        case operation(UInt64, BulkOperation?)
+        indirect case operation(UInt64, BulkOperation?)
         /// An entry of the cron table, as it was; `nil`: it was not there.
         indirect case cron(Bytes, CronEntry?)
         case drainEntered(CallerID)
