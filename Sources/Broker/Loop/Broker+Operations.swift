@@ -3,8 +3,8 @@ import MartletProtocol
 import MartletStorage
 
 /// Operations on many tasks give way to commands: while there are any, slices take a sixtieth of the loop's time, in
-/// groups of commands, whose flush they share. What they leave to the journal and the tables' file costs twice what they
-/// do.
+/// groups of commands, whose flush they share. What they leave to the journal and the tables' file costs twice what
+/// they do.
 struct OperationTurns {
     /// So many times as long as a slice took, commands come first.
     static let share: Int64 = 59
