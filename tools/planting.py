@@ -5,7 +5,7 @@ import re
 
 DECLARATION = re.compile(
     r"^(?P<indent> *)(?P<words>(?:(?:public|package|private|fileprivate|internal|static|mutating|nonmutating|final)"
-    r"(?:\(set\))? )*)(?P<kind>func|var) (?P<name>`?\w+`?|[^\s\w(]+(?= ?[(<]))")
+    r"(?:\(set\))? )*)(?:(?P<kind>func|var) (?P<name>`?\w+`?|[^\s\w(]+(?= ?[(<]))|(?P<init>init)(?=[(<]))")
 PARAMETER = re.compile(r"^(?:@\w+ )*(?P<label>`?\w+`?)(?: +(?P<name>`?\w+`?))? *: *(?P<type>.*)$", re.S)
 SWITCH = """import Foundation
 
@@ -45,15 +45,16 @@ def parts(text):
 
 
 class Declaration:
-    """A function, or a computed variable, at a place of a text: its head, and what is between its braces."""
+    """A function, an initializer of a struct, or a computed variable, at a place of a text: its head, and what is between
+    its braces."""
 
     def __init__(self, text, start, match):
         self.start, self.match = start, match
         place = start + len(match.group(0))
         self.arguments = None
-        if match["kind"] == "func":
+        if match["kind"] != "var":
             place = text.index("(", place)
-            end = closing(text, place)
+            end = self.closed = closing(text, place)
             self.arguments = [PARAMETER.match(part) for part in parts(text[place + 1:end])]
             place = end + 1
         while text[place] != "{":
@@ -73,8 +74,11 @@ class Declaration:
             raise ValueError("has more than one body")
 
     def copy(self, text, name):
-        """`text` is the declaration's own, as it is to be."""
+        """`text` is the declaration's own, as it is to be. An initializer is known by one argument more."""
         head = self.match.group(0)
+        if self.match["init"]:
+            end = self.closed - self.start
+            return f"{text[:end]}{', ' if self.arguments else ''}{name}: Void{text[end:]}"
         return head[:len(head) - len(self.match["name"])] + name + text[len(head):]
 
     def call(self, name):
@@ -87,7 +91,20 @@ class Declaration:
             value += "()" if "@autoclosure" in argument["type"] else ""
             given.append(value if label == "_" else f"{label}: {value}")
         throws = re.search(r"\)\s*(?:rethrows|throws)\b", self.head)
+        if self.match["init"]:
+            given.append(f"{name}: ()")
+            name = "self.init"
         return f"{'try ' if throws else ''}{name}({', '.join(given)})"
+
+    def dispatcher(self, name, numbers):
+        """The declaration, asking which of its copies it is."""
+        indent = self.match["indent"]
+        lines = []
+        for number in [*numbers, 0]:
+            call = self.call(f"{name}By{number}")
+            call = f"{call}; return" if self.match["init"] else f"return {call}"
+            lines.append(f"{indent}    if plantedFault == {number} {{ {call} }}\n" if number else f"{indent}    {call}\n")
+        return f"{self.head}{{\n{''.join(lines)}{indent}}}"
 
 
 def around(text, start, end):
@@ -130,16 +147,12 @@ def planted(text, faults):
     for start in sorted(declarations, reverse=True):
         declaration = declarations[start]
         own = text[start:declaration.end]
-        indent = declaration.match["indent"]
-        name = re.sub(r"\W", "", declaration.match["name"]) + f"Planted{start}"
-        lines, copies = [], [declaration.copy(own, f"{name}By0")]
+        name = re.sub(r"\W", "", declaration.match["name"] or "init") + f"Planted{start}"
+        copies = [declaration.copy(own, f"{name}By0")]
         for number, edits in changes[start].items():
             changed = own
             for _, original, replacement in edits:
                 changed = changed.replace(original, replacement)
             copies.append(declaration.copy(changed, f"{name}By{number}"))
-            lines.append(f"{indent}    if plantedFault == {number} {{ return {declaration.call(f'{name}By{number}')} }}\n")
-        dispatcher = (f"{declaration.head}{{\n{''.join(lines)}"
-                      f"{indent}    return {declaration.call(f'{name}By0')}\n{indent}}}")
-        text = text[:start] + "\n\n".join([dispatcher] + copies) + text[declaration.end:]
+        text = text[:start] + "\n\n".join([declaration.dispatcher(name, changes[start])] + copies) + text[declaration.end:]
     return text, numbers
