@@ -173,15 +173,13 @@ extension Engine {
         guard let queue = queueNumbers[request.queue] else { return .deadKinds([], next: 0) }
         var kinds: [DeadKind] = []
         var next: UInt64 = 0
-        let from = DeadKind.key(queue: queue, hash: request.cursor)
+        let from = KindPlace(queue: queue, from: request.cursor).key
         try transaction.scanRecords(Tables.kinds, from: from, prefix: DeadKind.prefix(queue: queue)) { key, record in
             if kinds.count == request.count {
-                var reader = key.reader
-                _ = reader.next(UInt32.self)
-                next = reader.next()
+                next = KindPlace(key).hash
                 return false
             }
-            kinds.append(DeadKind(from: &record))
+            kinds.append(undoLog.kinds[KindPlace(key)] ?? DeadKind(from: &record))
             return true
         }
         return .deadKinds(kinds, next: next)

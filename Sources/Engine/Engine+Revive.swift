@@ -101,7 +101,7 @@ extension Engine {
 
     /// An ended task, whose state record is gone already, leaves the other places of ended tasks; its counters are the
     /// caller's business.
-    func leaveEnded(
+    mutating func leaveEnded(
         _ sequence: UInt64, _ state: StateRecord, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         let at = state.endedAt ?? 0

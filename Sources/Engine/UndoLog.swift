@@ -36,6 +36,8 @@ struct UndoLog {
     var breakers: [(number: UInt32, before: BreakerState?)] = []
     /// The batches the group changed, as they are now: forgetting them is to undo it.
     var batches: [UInt64: BatchRecord] = [:]
+    /// The same of the kinds of dead tasks.
+    var kinds: [KindPlace: DeadKind] = [:]
     var broker: BrokerRecord?
     var timerBound: Timestamp?
     var random: SplitMix64?
@@ -99,6 +101,9 @@ extension Engine {
         }
         for (number, batch) in undoLog.batches {
             try transaction.put(Tables.batches, taskKey(number)) { batch.write(to: &$0) }
+        }
+        for (place, kind) in undoLog.kinds {
+            try transaction.put(Tables.kinds, place.key) { kind.write(to: &$0) }
         }
         if !nonces.open.isEmpty { try storeRequests(now, transaction) }
         try sealMoves(now, transaction)
@@ -173,5 +178,6 @@ extension Engine {
         undoLog.breakers.removeAll(keepingCapacity: true)
         undoLog.samples.removeAll(keepingCapacity: true)
         if !undoLog.batches.isEmpty { undoLog.batches.removeAll(keepingCapacity: true) }
+        if !undoLog.kinds.isEmpty { undoLog.kinds.removeAll(keepingCapacity: true) }
     }
 }

@@ -91,6 +91,26 @@ struct QueueTests {
         #expect(try fixture.findings() == [])
     }
 
+    @Test("a group sees how it changed the counts of dead tasks")
+    func countsOfOneGroup() throws {
+        let fixture = try StoreFixture()
+        let ids = try (0..<3).map { _ in try fixture.add { $0.retries = 0 } }
+        let fails = try fixture.reserve(count: 3).map { task in
+            Operation.fail(FailRequest(id: task.id, token: task.token, message: [1], kind: [75]))
+        }
+        let look = Operation.deadKinds(DeadKindsRequest(queue: queue))
+        func counts(_ answers: [Answer]) -> [[Int64]] {
+            answers.compactMap { if case .deadKinds(let kinds, _) = $0 { kinds.map(\.count) } else { nil } }
+        }
+        #expect(counts(try fixture.run(fails[0], look, fails[1], look)) == [[1], [2]])
+        let retries = ids.map { Operation.retry(RetryRequest(id: $0)) }
+        let answers = try fixture.run(retries[0], look, retries[1], look, fails[2], look)
+        #expect(counts(answers) == [[1], [], [1]])
+        try fixture.restart()
+        #expect(counts(try fixture.run(look)) == [[1]])
+        #expect(try fixture.findings() == [])
+    }
+
     @Test("a queue's number is used again, and its name is free at once")
     func deletedQueue() throws {
         let fixture = try StoreFixture()

@@ -30,6 +30,8 @@ package struct BrokerClock {
     /// Unix microseconds.
     package var microseconds: Int64 { current }
     package var now: Timestamp { current / 1_000 }
+    /// The clock that runs evenly, when it was read last.
+    var bootMicroseconds: Int64 { last.boot }
 
     /// Carries time on to `reading`; returns by how many microseconds it had to jump, 0 nearly always.
     package mutating func advance(to reading: Reading) -> Int64 {

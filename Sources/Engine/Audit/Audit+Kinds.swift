@@ -1,20 +1,11 @@
 import MartletProtocol
 import MartletStorage
 
-/// Where dead tasks of a kind of error are counted.
-struct KindPlace: Hashable {
-    var queue: UInt32
-    var hash: UInt64
-
-    var key: KeyBytes { DeadKind.key(queue: queue, hash: hash) }
-}
-
 extension Audit {
     /// A dead task: counted among those of its kind.
     mutating func tally(kindOf state: StateRecord) {
         guard let secret = broker?.secret else { return }
-        let hash = state.errorKind.map { StableHash.hash($0, seed: secret) } ?? 0
-        let place = KindPlace(queue: state.queue, hash: hash)
+        let place = KindPlace(of: state.errorKind, in: state.queue, secret: secret)
         let at = state.endedAt ?? 0
         var kind = kinds[place] ?? DeadKind(kind: state.errorKind, count: 0, newestAt: at, message: nil)
         kind.count += 1
@@ -32,9 +23,7 @@ extension Audit {
             Tables.kinds, transaction, decode: { DeadKind(from: &$1) },
             damaged: { audit, key in audit.report(.damagedRecord, "count of a kind", .delete(Tables.kinds, key)) },
             { audit, key, kind in
-                var reader = key.reader
-                let place = KindPlace(queue: reader.next(), hash: reader.next())
-                let counted = audit.kinds.removeValue(forKey: place)
+                let counted = audit.kinds.removeValue(forKey: KindPlace(key))
                 guard counted?.count != kind.count else { return }
                 let name = kind.kind.map { String(decoding: $0, as: UTF8.self) } ?? "none"
                 audit.report(
