@@ -97,6 +97,7 @@ extension TaskDetails {
         attempt = try fields.count("attempt")
         retries = try fields.count("retries")
         retriesLeft = try fields.count("retries_left")
+        token = fields.optional("token")?.integer
         worker = fields.optional("worker")?.text
         enqueuedAt = try fields.integer("enqueued_at")
         runAt = try fields.integer("run_at")

@@ -18,6 +18,8 @@ public struct TaskDetails: Sendable {
     public var retries: Int
     /// Those of them that are left.
     public var retriesLeft: Int
+    /// Of its last hand-out: rises with every hand-out of the broker. `nil`: it was not handed out.
+    public var token: Int64?
     /// Who holds the lease.
     public var worker: String?
     /// When it was added.

@@ -175,4 +175,9 @@ extension MartletClient {
             try JSON.decode(Definition.Output.self, from: bytes)
         }
     }
+
+    /// The way to the result of a task of any bytes, as it is.
+    public func handle(_ id: TaskID) -> TaskHandle<Bytes> {
+        TaskHandle(id: id, client: self) { (bytes) throws(MartletError) in bytes }
+    }
 }

@@ -38,13 +38,13 @@ extension Snippets {
     }
 
     static func lookAfter(_ client: MartletClient) async throws {
-        try await client.setQueue("images", .retries(5), .backoff(.fixed(2_000)), .keepMax(100_000))
+        try await client.setQueue("images", .retries(5), .backoff(.fixed(.seconds(2))), .keepMax(100_000))
         try await client.pauseQueue("images", for: .seconds(60))
         try await client.resumeQueue("images")
         let queue = try await client.queueInfo("images")
         print("\(queue.pending) wait, \(queue.active) run, \(queue.dead) are dead letters")
 
-        try await client.setQueue("images", .maxLength(1_000_000), .concurrency(50), .aging(60_000))
+        try await client.setQueue("images", .maxLength(1_000_000), .concurrency(50), .aging(.seconds(60)))
         let isEmpty = try await client.drainQueue("images", wait: .seconds(1))
         if !isEmpty { print("it still has tasks") }
         try await client.resumeQueue("images")

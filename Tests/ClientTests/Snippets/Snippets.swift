@@ -23,9 +23,9 @@ enum Snippets {
     static func submit(_ client: MartletClient) async throws {
         var options = TaskOptions()
         options.priority = 8
-        options.due = .after(60_000)
+        options.due = .after(.seconds(60))
         options.retries = 5
-        options.backoff = .exponential(base: 1_000, cap: 60_000)
+        options.backoff = .exponential(base: .seconds(1), cap: .seconds(60))
         options.addTags("thumbnails")
         options.addMeta(["tenant": "seven"])
         let later = try await client.enqueue(.init(image: "b.png", width: 80), as: Resize.self, options: options)
