@@ -5,7 +5,7 @@ import MartletProtocol
 let followCommands = [
     Command(
         "TASK.LOG", .atLeast(4), [.write, .denyOutOfMemory, .fast], usage: "id token line [line ...]",
-        summary: "Adds lines to the log of a task in hand; past 1 MiB the oldest go. No REQ: behind the token are lines.",
+        summary: "Adds lines to the log of a task in hand; past 1 MiB the oldest go. No REQ: what follows are lines.",
         group: "worker", reply: "OK",
         run: .write(parseLog)),
     Command(

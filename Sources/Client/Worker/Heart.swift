@@ -64,7 +64,7 @@ actor Heart {
             worker.options.name, resident: ProcessMemory.resident(), extending: running.map(\.lease))
         do throws(MartletError) {
             let orders = Orders(try await link.send(command))
-            for task in running where orders.lost.contains(task.lease.id) { task.attempt.interrupt(.leaseLost) }
+            for task in orders.lost(of: running) { task.attempt.interrupt(.leaseLost) }
             for task in running where orders.cancelled.contains(task.lease.id) {
                 task.attempt.interrupt(.taskCancelled)
             }
@@ -125,16 +125,27 @@ struct Orders: Sendable {
     var state: State
     /// Tasks somebody cancelled.
     var cancelled: Set<TaskID>
-    /// Tasks whose lease is not ours any more.
-    var lost: Set<TaskID>
+    /// How many leases of which tasks are not ours any more.
+    private var lost: [TaskID: Int]
 
     init(_ reply: RESPValue) {
         state = reply["state"]?.text.flatMap { State(rawValue: $0) } ?? .run
-        cancelled = Self.ids(reply["cancel"])
-        lost = Self.ids(reply["lost"])
+        cancelled = Set(Self.ids(reply["cancel"]))
+        lost = Self.ids(reply["lost"]).reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
 
-    private static func ids(_ value: RESPValue?) -> Set<TaskID> {
-        Set((value?.elements ?? []).compactMap { $0.bytes.flatMap { TaskID($0) } })
+    /// Those of the running ones that are lost. A worker may hold a task twice, when it was handed out to it again: what
+    /// it was given first it lost first.
+    func lost(of running: [Crew.Running]) -> [Crew.Running] {
+        var left = lost
+        return running.sorted { $0.lease.token < $1.lease.token }.filter { task in
+            guard let count = left[task.lease.id], count > 0 else { return false }
+            left[task.lease.id] = count - 1
+            return true
+        }
+    }
+
+    private static func ids(_ value: RESPValue?) -> [TaskID] {
+        (value?.elements ?? []).compactMap { $0.bytes.flatMap { TaskID($0) } }
     }
 }
