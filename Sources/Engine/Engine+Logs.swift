@@ -44,6 +44,11 @@ extension Engine {
     mutating func log(
         _ request: LogRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer)
+        case .unknown: break
+        }
         switch try hold(request.id, request.token, now, transaction) {
         case .lost(_, let refusal): return .refused(refusal)
         case .held(let sequence):
@@ -59,7 +64,7 @@ extension Engine {
                 TaskLogLine(at: now, attempt: state.attempt, line: Self.cut($0, Limits.logLine))
             }
             try append(lines, to: sequence, transaction)
-            return .ok
+            return remember(request.request, .ok)
         }
     }
 

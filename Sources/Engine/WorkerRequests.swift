@@ -69,11 +69,11 @@ public struct LogRequest: Sendable {
     public var id: TaskID?
     public var token: Int64
     public var lines: [Bytes]
+    public var request: RequestNonce?
 
-    public init(id: TaskID?, token: Int64, lines: [Bytes]) {
-        self.id = id
-        self.token = token
-        self.lines = lines
+    public init(id: TaskID?, token: Int64, lines: [Bytes], request: RequestNonce? = nil) {
+        (self.id, self.token) = (id, token)
+        (self.lines, self.request) = (lines, request)
     }
 }
 

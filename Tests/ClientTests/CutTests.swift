@@ -6,7 +6,7 @@ import Testing
 /// Commands that are cut off anywhere and sent again with the same nonce change nothing the second time.
 ///
 /// Lanes run whole lives through a proxy that cuts connections after a few hundred bytes: add, reserve, acknowledge,
-/// fail and release, raw, each sent again over new connections until it is answered. Afterwards the counts at the
+/// log, fail and release, raw, each sent again over new connections until it is answered. Afterwards the counts at the
 /// broker are exactly those of the answers. With `MARTLET_SLOW` set it goes on to 10,000 cuts and says how far it is.
 @Suite(.timeLimit(.minutes(10)))
 struct CutTests {
@@ -45,6 +45,9 @@ struct CutTests {
             #expect(queue.completed == tally.completed && queue.dead == tally.failed)
             #expect(queue.pending == 0 && queue.scheduled == 0 && queue.cancelled == 0 && queue.expired == 0)
             #expect(tally.tokens.count == tally.completed + tally.failed + tally.released)
+            for id in tally.added {
+                #expect(try await client.logs(id).collect().map(\.line) == ["one", "two"], "no line was kept twice")
+            }
         }
         await client.close()
     }
@@ -73,6 +76,7 @@ struct CutTests {
                 tally.released += 1
             }
             let token = try await reserve(id, connection, queue, nonce("reserve"), &tally)
+            try await connection.expectOK("TASK.LOG", "\(id)", token, "one", "two", "REQ", nonce("log"))
             if end == 1 {
                 let failed = try await connection.ask("TASK.FAIL", "\(id)", token, "no", "REQ", nonce("fail"))
                 #expect(failed["state"]?.text == "DLQ")

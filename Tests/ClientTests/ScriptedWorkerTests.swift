@@ -36,6 +36,11 @@ struct ScriptedWorkerTests {
         ["TASK.ACK", "TASK.FAIL", "TASK.RELEASE"].contains(heard.last?.first)
     }
 
+    /// What came with TASK.LOG, without its REQ.
+    private static func lines(_ heard: [[String]]) -> [String] {
+        heard.filter { $0.first == "TASK.LOG" && $0.suffix(2).first == "REQ" }.flatMap { $0.dropFirst(3).dropLast(2) }
+    }
+
     /// Waits to be cancelled.
     private static func untilCancelled() async {
         let cancelled = Gate()
@@ -135,7 +140,7 @@ struct ScriptedWorkerTests {
             seen.add(Logger.current[metadataKey: "task"])
             return .init(number: payload.number)
         }
-        let lines: [String] = heard.filter { $0.first == "TASK.LOG" }.flatMap { $0.dropFirst(3) }
+        let lines = Self.lines(heard)
         #expect(heard.last?.first == "TASK.ACK")
         #expect(lines.count == 251)
         #expect(lines.first == "info line 0 a=1 b=2")
@@ -150,7 +155,7 @@ struct ScriptedWorkerTests {
             for _ in 0..<200 { context.logger.info("\(long)") }
             return .init(number: payload.number)
         }
-        let lines: [String] = heard.filter { $0.first == "TASK.LOG" }.flatMap { $0.dropFirst(3) }
+        let lines = Self.lines(heard)
         let bytes = lines.map(\.utf8.count).reduce(0, +)
         #expect(bytes < 1024 * 1024 + 100)
         #expect(lines.last?.hasSuffix("more lines were dropped") == true)

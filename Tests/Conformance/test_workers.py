@@ -120,6 +120,24 @@ def test_log_lines_are_read_page_by_page(client):
     assert client("TASK.LOGS", "nothing").code == "NOTASK"
 
 
+def test_lines_sent_again_with_their_nonce_are_kept_once(broker):
+    with broker.connect() as client:
+        id = client("TASK.ADD", "q", "t", "p")
+        token = take(client)["token"]
+        command = ["TASK.LOG", id, token, "REQ", "REQ", "once", "req", "nonce 1"]
+        assert client(*command) == client(*command) == "OK"
+        assert "other arguments" in str(client("TASK.LOG", id, token, "another", "REQ", "nonce 1"))
+        assert client("TASK.LOG", id, token, "x", "REQ", "n" * 65).code == "ERR"
+        client("TASK.LOG", id, token, "REQ", "a line")
+        client("TASK.ACK", id, token)
+    broker.kill()
+    broker.start()
+    with broker.connect() as client:
+        assert client(*command) == "OK"
+        lines = [as_map(line)["line"] for line in client("TASK.LOGS", id)[1]]
+        assert lines == [b"REQ", b"REQ", b"once", b"REQ", b"a line"]
+
+
 def test_a_log_keeps_its_newest_mebibyte(client):
     id = client("TASK.ADD", "q", "t", "p")
     task = take(client)

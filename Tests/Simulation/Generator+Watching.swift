@@ -24,7 +24,7 @@ extension Generator {
     private mutating func log(_ model: Model) -> LogRequest {
         let target = target(model)
         let lines = (0..<Int.random(in: 1...3, using: &random)).map { _ in bytes() }
-        return LogRequest(id: target.id, token: target.token, lines: lines)
+        return LogRequest(id: target.id, token: target.token, lines: lines, request: nonce())
     }
 
     private mutating func logs(_ model: Model) -> LogsRequest {

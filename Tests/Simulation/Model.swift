@@ -116,7 +116,7 @@ extension Model {
         case .deadKinds(let request): return deadKinds(request)
         case .queueInfo(let name): return queueInfo(name, now)
         case .queueList: return .queues(queueList(now))
-        case .log(let request): return log(request, now)
+        case .log(let request): return remembering(request.request, now) { $0.log(request, now) }
         case .logs(let request): return logs(request)
         case .wait(let request): return wait(request, now)
         case .hello(let request): return remembering(request.request, now) { $0.hello(request, now) }

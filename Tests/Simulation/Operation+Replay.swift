@@ -13,6 +13,7 @@ extension MartletEngine.Operation {
         case .fail(let request): request.request
         case .release(let request): request.request
         case .touch(let request): request.request
+        case .log(let request): request.request
         case .cancel(let request): request.request
         case .move(let request): request.request
         case .delete(let request): request.request
@@ -36,7 +37,7 @@ extension MartletEngine.Operation {
         case .batchNew(let request): request.request
         case .batch(let request): request.request
         case .limitDelete(let request), .limitReset(let request): request.request
-        case .get, .list, .result, .why, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .log, .logs,
+        case .get, .list, .result, .why, .queueInfo, .queueOptions, .queueList, .deadKinds, .operations, .logs,
             .wait, .workerList,
             .workerInfo, .cronGet, .cronList, .cronTimes, .limitInfo, .limitList,
             .breakerInfo, .breakerList, .batchInfo, .setText, .deleteTexts, .expireText, .flushTexts:

@@ -4,10 +4,9 @@ import MartletProtocol
 /// Following tasks: their log, and their end.
 let followCommands = [
     Command(
-        "TASK.LOG", .atLeast(4), [.write, .denyOutOfMemory, .fast], usage: "id token line [line ...]",
-        summary: "Adds lines to the log of a task in hand; past 1 MiB the oldest go. No REQ: what follows are lines.",
-        group: "worker", reply: "OK",
-        run: .write(parseLog)),
+        "TASK.LOG", .atLeast(4), [.write, .denyOutOfMemory, .fast], usage: "id token line [line ...] [REQ nonce]",
+        summary: "Adds lines to the log of a task in hand; past 1 MiB the oldest go. REQ is the last word but one.",
+        group: "worker", reply: "OK", run: .write(parseLog)),
     Command(
         "TASK.LOGS", .atLeast(2), [.readonly], usage: "id [ATTEMPT n] [CURSOR cursor] [COUNT n]",
         summary: "Tells a task's log, the oldest line first.", group: "task",
@@ -31,11 +30,14 @@ private enum Option {
     _ cursor: inout ArgumentCursor, _ connection: Connection
 ) throws(CommandError) -> Operation {
     var log = LogRequest(id: try cursor.taskID(), token: try cursor.token(), lines: [])
-    guard Limits.logLines.contains(Int64(cursor.left)) else {
-        throw CommandError(
-            .tooBig, "\(cursor.left) lines: at most \(Limits.logLines.upperBound) are taken by one command")
+    // A line may be any word: REQ is what stands last but one, behind a line.
+    let hasNonce = cursor.left > 2 && cursor.request.keyword(cursor.position + cursor.left - 2) == .req
+    let count = cursor.left - (hasNonce ? 2 : 0)
+    guard Limits.logLines.contains(Int64(count)) else {
+        throw CommandError(.tooBig, "\(count) lines: at most \(Limits.logLines.upperBound) are taken by one command")
     }
-    while cursor.hasMore { log.lines.append(try cursor.bytes("line", cutAt: Limits.logLine + 4)) }
+    for _ in 0..<count { log.lines.append(try cursor.bytes("line", cutAt: Limits.logLine + 4)) }
+    log.request = try lastNonce(&cursor, CommandTag.log)
     return .log(log)
 }
 

@@ -27,6 +27,7 @@ enum CommandTag {
     static let cancel: UInt64 = 9
     static let move: UInt64 = 10
     static let delete: UInt64 = 11
+    static let log: UInt64 = 12
     static let queueSet: UInt64 = 20
     static let queuePause: UInt64 = 21
     static let queueResume: UInt64 = 22

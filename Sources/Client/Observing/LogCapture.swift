@@ -65,7 +65,7 @@ final class LogCapture: Sendable {
         }
         guard hasPosted || !lines.isEmpty else { return }
         // Answers come in order: that to a PING says that the batches before it have arrived.
-        _ = try? await link.send(lines.isEmpty ? RESPCommand("PING") : Commands.log(lease, lines))
+        _ = try? await link.send(lines.isEmpty ? RESPCommand("PING") : command(lines))
     }
 
     /// Within the lock, so that `finish` cannot overtake a batch that was taken and not posted yet.
@@ -74,8 +74,12 @@ final class LogCapture: Sendable {
             let lines = Self.take(&state)
             guard !lines.isEmpty else { return }
             state.hasPosted = true
-            link.post(Commands.log(lease, lines))
+            link.post(command(lines))
         }
+    }
+
+    private func command(_ lines: [String]) -> RESPCommand {
+        Commands.log(lease, lines, nonce: Nonce.random())
     }
 
     private static func take(_ state: inout State) -> [String] {

@@ -121,9 +121,10 @@ enum Commands {
         return command
     }
 
-    static func log(_ lease: Lease, _ lines: [String]) -> RESPCommand {
+    static func log(_ lease: Lease, _ lines: [String], nonce: String) -> RESPCommand {
         var command = RESPCommand("TASK.LOG", .bytes(lease.id.text), .integer(lease.token))
         for line in lines { command.append(.text(line)) }
+        command.append("REQ", .text(nonce))
         return command
     }
 
