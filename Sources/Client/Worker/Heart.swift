@@ -134,8 +134,8 @@ struct Orders: Sendable {
         lost = Self.ids(reply["lost"]).reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
 
-    /// Those of the running ones that are lost. A worker may hold a task twice, when it was handed out to it again: what
-    /// it was given first it lost first.
+    /// Those of the running ones that are lost. A worker may hold a task twice, when it was handed out to it again:
+    /// what it was given first it lost first.
     func lost(of running: [Crew.Running]) -> [Crew.Running] {
         var left = lost
         return running.sorted { $0.lease.token < $1.lease.token }.filter { task in
