@@ -117,7 +117,7 @@ extension Engine {
         var workers = Set(leases.workers(of: queue.id))
         for waiter in room.waiters(of: queue.name) { if let worker = waiter.request.worker { workers.insert(worker) } }
         let lately = activity[queue.id]
-        let rates = lately?.rates(now)
+        let rates = activity.rates(queue.id, now)
         return QueueView(
             name: queue.name, pending: queue[.pending], scheduled: queue[.scheduled], active: queue[.active],
             blocked: queue[.blocked], dead: queue[.dead], completed: queue[.completed], cancelled: queue[.cancelled],

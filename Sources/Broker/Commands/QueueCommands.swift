@@ -5,7 +5,10 @@ import MartletProtocol
 let queueCommands = [
     Command(
         "QUEUE.INFO", .exactly(2), [.readonly, .fast], usage: "queue",
-        summary: "Tells a queue's counts.", group: "queue", reply: "a map",
+        summary:
+            "Tells a queue's counts. Rates are of the last minute (null: 500 other queues are watched), percentiles "
+            + "of up to two (null: there was nothing to measure). Both begin anew with the broker.",
+        group: "queue", reply: "a map",
         run: .read { (cursor, _) throws(CommandError) in .queueInfo(try cursor.queue()) }),
     Command(
         "QUEUE.LIST", .exactly(1), [.readonly],

@@ -24,6 +24,12 @@ struct Activity {
 
     subscript(queue: UInt32) -> ActivityWindow? { windows[queue] }
 
+    /// A queue that is not watched was idle; `nil` when there may be no room to watch it.
+    func rates(_ queue: UInt32, _ now: Timestamp) -> ActivityRates? {
+        if let window = windows[queue] { return window.rates(now) }
+        return windows.count < Self.most ? ActivityRates(entered: 0, left: 0, failed: 0) : nil
+    }
+
     mutating func add(_ counts: ActivityCounts, to queue: UInt32, _ now: Timestamp) {
         guard makeRoom(for: queue, now) else { return }
         windows[queue, default: ActivityWindow(now)].add(counts, now)
