@@ -165,6 +165,8 @@ def test_tasks_are_listed_filtered_and_paged(run, json_of):
     newest = json_of("tasks", "load", "--reverse", "--limit", 1)[0]
     assert newest["id"] == json_of("tasks", "load", "--limit", 1500)[-1]["id"]
     assert run("tasks", "dead")[1].splitlines()[0].startswith("ID")
+    id = run("add", "load", "t", "--group", "seven")[1].strip()
+    assert [task["id"] for task in json_of("tasks", "load", "--group", "seven")] == [id]
 
 
 def test_a_task_is_retried_cancelled_deleted(run, json_of):
@@ -182,6 +184,20 @@ def test_a_queue_is_paused_and_resumed(run, json_of):
     assert json_of("queues", "q")["paused"] and "paused" in run("queues")[1]
     assert run("queues", "resume", "q")[0] == 0
     assert not json_of("queues", "q")["paused"]
+
+
+def test_a_queue_is_given_options(run, json_of):
+    options = ("fair=on", "GroupConcurrency=4", "keep=7d", "backoff=fixed 2s", "retryshare=adaptive")
+    assert run("queues", "set", "q", *options) == (0, "OK\n", "")
+    told = json_of("queues", "options", "q")
+    assert (told["FAIR"], told["GROUPCONCURRENCY"], told["KEEP"]) == ("on", 4, 7 * 86_400_000)
+    assert told["BACKOFF"] == "FIXED 2000" and told["RETRYSHARE"] == "ADAPTIVE" and told["MAXLEN"] is None
+    assert re.search(r"^FAIR +on$", run("queues", "options", "q")[1], re.MULTILINE)
+    assert run("queues", "set", "q", "keep=default")[0] == 0
+    assert json_of("queues", "options", "q")["KEEP"] == 86_400_000
+    for wrong, word in [("fair", "name=value"), ("speed=9", "SPEED"), ("limit=nothing", "no such limit")]:
+        code, out, error = run("queues", "set", "q", wrong)
+        assert code in (64, 66) and out == "" and word in error and len(error.splitlines()) == 1, error
 
 
 def test_dead_letters_are_counted_replayed_purged(run, json_of):

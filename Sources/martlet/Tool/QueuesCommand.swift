@@ -2,11 +2,12 @@ import ArgumentParser
 import Glibc
 import MartletProtocol
 
-/// `martlet queues`: all queues, or one; pause and resume.
+/// `martlet queues`: all queues, or one; what holds for it; pause, drain and resume.
 struct QueuesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "queues", abstract: "List queues, or pause, drain and resume one.",
-        subcommands: [List.self, Pause.self, Drain.self, Resume.self], defaultSubcommand: List.self)
+        commandName: "queues", abstract: "List queues, or set, pause, drain and resume one.",
+        subcommands: [List.self, Options.self, Set.self, Pause.self, Drain.self, Resume.self],
+        defaultSubcommand: List.self)
 
     struct List: BrokerCommand {
         static let configuration = CommandConfiguration(
@@ -21,6 +22,36 @@ struct QueuesCommand: AsyncParsableCommand {
             } else {
                 door.show(try await door.call("QUEUE.LIST")) { QueueTable.text($0.elements ?? []) }
             }
+        }
+    }
+
+    struct Options: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "options", abstract: "Show what holds for a queue and its tasks.")
+        @Argument(help: "The queue.")
+        var queue: String
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            door.show(try await door.call("QUEUE.GET", .text(queue))) { OutputTable.fields($0) }
+        }
+    }
+
+    struct Set: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "set", abstract: "Set options of a queue; it appears with that.",
+            discussion: "As fair=on groupconcurrency=4 keep=7d 'backoff=fixed 2s'; default as a value takes one back. "
+                + "What there is to set, martlet queues options shows.")
+        @Argument(help: "The queue.")
+        var queue: String
+        @Argument(help: "Options, as name=value.")
+        var options: [QueueOptionArgument]
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            var command = RESPCommand("QUEUE.SET", .text(queue))
+            for word in options.flatMap(\.words) { command.append(.text(word)) }
+            door.show(try await door.send(command)) { $0.cell }
         }
     }
 

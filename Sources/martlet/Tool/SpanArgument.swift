@@ -5,6 +5,8 @@ import MartletProtocol
 struct SpanArgument: ExpressibleByArgument {
     var milliseconds: Int64
 
+    var defaultValueDescription: String { TimeText.exactSpan(milliseconds) }
+
     init?(argument: String) {
         let digits = argument.prefix { $0.isNumber }
         let units: [Substring: Int64] = [

@@ -18,6 +18,8 @@ struct TasksCommand: BrokerCommand {
     var kind: String?
     @Option(help: "Only in this worker's hands.")
     var worker: String?
+    @Option(help: "Only of this group.")
+    var group: String?
     @Option(help: "The order: added, run or ended. (default: added)")
     var by: String?
     @Flag(help: "The newest first.")
@@ -30,7 +32,7 @@ struct TasksCommand: BrokerCommand {
         guard limit > 0 else { throw .usage("--limit must be 1 or more") }
         var filter: [RESPCommand.Argument] = []
         let options = [("STATE", state), ("TYPE", type), ("TAG", tag), ("KIND", kind), ("WORKER", worker)]
-        for (name, value) in options + [("BY", by)] {
+        for (name, value) in options + [("GROUP", group), ("BY", by)] {
             guard let value else { continue }
             let isWord = name == "STATE" || name == "BY"
             filter += [.text(name), .text(isWord ? value.uppercased() : value)]
