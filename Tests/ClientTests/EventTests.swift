@@ -26,6 +26,29 @@ struct EventTests {
         await client.close()
     }
 
+    @Test func aReaderThatWaitsMeanwhileGoesOnAfterACrash() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        let start = try await client.newestEvent()
+        let (waits, seen) = (Gate(), Seen<TaskID>())
+        let reading = Task {
+            for try await event in client.events(after: start) {
+                seen.add(event.id)
+                waits.open()
+                if seen.all.count == 3 { break }
+            }
+        }
+        var tasks = [try await client.enqueue(.init(number: 1), as: Twice.self).id]
+        await waits.wait()
+        for number in 2...3 {
+            try broker.crashAndRestart()
+            tasks.append(try await client.enqueue(.init(number: number), as: Twice.self).id)
+        }
+        try await reading.value
+        #expect(seen.all == tasks)
+        await client.close()
+    }
+
     @Test func aReaderWaitsAndEndsWhenItIsCancelled() async throws {
         let broker = try BrokerProcess()
         let client = MartletClient(broker.configuration)

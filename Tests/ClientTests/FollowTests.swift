@@ -192,6 +192,35 @@ struct FollowTests {
         await client.close()
     }
 
+    @Test func whatHoldsATaskIsCalledByItsName() async throws {
+        let broker = try BrokerProcess()
+        let client = MartletClient(broker.configuration)
+        try await client.setLimit("spent", .rate(1, per: .seconds(3_600)))
+        _ = try await client.take("spent")
+        try await client.setBreaker("open", BreakerRule(failures: 1, per: .seconds(1)))
+        try await client.tripBreaker("open")
+        let held: [(QueueOption?, TaskWait.Reason, (inout TaskOptions) -> Void)] = [
+            (nil, .limit, { $0.addLimit("spent") }), (nil, .scheduled, { $0.due = .after(.seconds(600)) }),
+            (.limit("spent"), .queueLimit, { _ in }), (.breaker("open"), .breaker, { _ in }),
+            (.concurrency(1), .concurrency, { _ in }), (.groupConcurrency(1), .groupConcurrency, { $0.setGroup("g") }),
+            (nil, .order, { $0.setOrder("k") }),
+        ]
+        for (option, reason, change) in held {
+            let queue = reason.rawValue
+            if let option { try await client.setQueue(queue, option) }
+            var options = TaskOptions()
+            change(&options)
+            let tasks = try await client.enqueue(
+                many: [.init(number: 1), .init(number: 2)], as: Twice.self, queue: queue, options: options)
+            let reply = try await client.send(RESPCommand("TASK.RESERVE", "1", .text(queue)))
+            let taken = reply.elements?.first?["id"]?.text
+            #expect(taken == ([.limit, .scheduled, .queueLimit, .breaker].contains(reason) ? nil : "\(tasks[0].id)"))
+            #expect(try await client.why(tasks[1].id).reason == reason)
+            if taken != nil { #expect(try await client.why(tasks[0].id).reason == .running) }
+        }
+        await client.close()
+    }
+
     @Test func aTaskWaitsForItsLimits() async throws {
         let broker = try BrokerProcess()
         let client = MartletClient(broker.configuration)

@@ -153,7 +153,9 @@ struct InspectionTests {
         #expect(try await !client.drainQueue("set"))
         #expect(try await !client.drainQueue("set", wait: .milliseconds(20)))
         let draining = Task { try await client.drainQueue("set", wait: .seconds(30)) }
-        #expect(try await client.queueInfo("set").draining)
+        let queue = try await client.queueInfo("set")
+        #expect(queue.draining && queue.retryShare == 50 && queue.runP99 == nil)
+        #expect(queue.inRate ?? 0 > 0 && queue.outRate == 0)
         try await task.cancel()
         #expect(try await draining.value)
         await client.close()

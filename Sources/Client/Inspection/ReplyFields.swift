@@ -166,6 +166,7 @@ extension QueueDetails {
         runP99 = fields.optional("run_p99")?.integer
         paused = try fields.flag("paused")
         draining = try fields.flag("draining")
+        retryShare = try fields.count("retry_share")
         workers = try fields.count("workers")
         lagging = try fields.flag("lagging")
     }

@@ -114,13 +114,15 @@ public struct QueueDetails: Sendable {
     public var totalFailed: Int
     /// Age of the oldest task that is due and waits, in milliseconds.
     public var oldest: Milliseconds?
-    /// Tasks added, completed and attempts failed a second, over the last minute.
+    /// Tasks added a second over the last minute, or since the broker began. `nil`, here and below: not measured,
+    /// because many other queues are active.
     public var inRate: Double?
     /// Tasks completed a second.
     public var outRate: Double?
     /// Attempts failed a second.
     public var failRate: Double?
-    /// How long tasks of late waited before their hand-out, and ran: half of them, and 99 of 100, no longer than this.
+    /// Half of the tasks of late waited no longer than this before their hand-out. `nil`, here and below: there were
+    /// none, at least since the broker began.
     public var waitMedian: Milliseconds?
     /// 99 of 100 tasks waited no longer than this.
     public var waitP99: Milliseconds?
@@ -132,6 +134,8 @@ public struct QueueDetails: Sendable {
     public var paused: Bool
     /// It takes no new tasks and finishes those it has.
     public var draining: Bool
+    /// The share of hand-outs that retries get now while there are fresh tasks too, in per cent.
+    public var retryShare: Int
     /// Workers that take tasks from it.
     public var workers: Int
     /// The counts are behind what is due; they follow.

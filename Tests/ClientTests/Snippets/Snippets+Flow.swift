@@ -23,8 +23,13 @@ extension Snippets {
         let taken = try await client.take("provider", cost: 2, wait: .seconds(30))
         guard taken.isGranted else { throw TaskFailure("the provider is busy", kind: "rate_limit") }
 
+        var costly = TaskOptions()
+        costly.addLimit("provider", cost: 2)
+        let priced = try await client.enqueue(.init(image: "f.png", width: 80), as: Resize.self, options: costly)
+        try await client.setQueue("albums", .limit("provider"))
+
         try await client.setLimit("provider", ProviderRate(json: answer).rule)
-        _ = page
+        _ = (page, priced)
     }
 
     static func guardCalls(_ client: MartletClient, _ fetch: (String) async throws -> String) async throws {
@@ -34,6 +39,8 @@ extension Snippets {
         } catch MartletError.breakerOpen {
             print("the exchange is down; not tried")
         }
+
+        try await client.setQueue("albums", .breaker("exchange"))
     }
 
     static func together(_ client: MartletClient) async throws {

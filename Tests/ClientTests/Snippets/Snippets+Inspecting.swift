@@ -49,6 +49,8 @@ extension Snippets {
         if !isEmpty { print("it still has tasks") }
         try await client.resumeQueue("images")
 
+        try await client.setQueue("images", .fair(true), .groupConcurrency(4))
+
         for try await kind in client.deadLetterKinds("images") { print(kind.kind ?? "-", kind.count) }
         let replay = try await client.replayDeadLetters("images", ReplayFilter(kind: "timeout", rate: 100))
         for try await now in client.progress(of: replay) { print("\(now.done) of \(now.matched)") }
