@@ -45,12 +45,14 @@ struct QueuesCommand: AsyncParsableCommand {
         @Argument(help: "The queue.")
         var queue: String
         @Argument(help: "Options, as name=value.")
-        var options: [QueueOptionArgument]
+        var options: [String]
         @OptionGroup var broker: BrokerOptions
 
         func run(_ door: Door) async throws(ToolError) {
             var command = RESPCommand("QUEUE.SET", .text(queue))
-            for word in options.flatMap(\.words) { command.append(.text(word)) }
+            for option in options {
+                for word in try QueueOptionArgument(option).words { command.append(.text(word)) }
+            }
             door.show(try await door.send(command)) { $0.cell }
         }
     }
