@@ -45,6 +45,7 @@ extension Generator {
             // Whether a run of the cron table finds a full queue, is a matter of milliseconds.
             if option == .maxLength, hasCrons { continue }
             if option == .keepMax || option == .deadMax, !keepsFew { continue }
+            if option == .fair, fallsBehind { continue }
             given.append(option)
         }
         if !given.contains(.limit) { options.limit = nil }
@@ -57,7 +58,8 @@ extension Generator {
         var options = QueueOptions()
         options.groupConcurrency = random.pick([nil, 1, 1, 2])
         options.fair = random.chance(50)
-        let given: [QueueOption] = random.pick([[.groupConcurrency], [.groupConcurrency], [.fair]])
+        let given: [QueueOption] =
+            fallsBehind ? [.groupConcurrency] : random.pick([[.groupConcurrency], [.groupConcurrency], [.fair]])
         return QueueSetRequest(queue: random.pick(Self.queues), given: given, options: options, request: nonce())
     }
 
@@ -69,7 +71,7 @@ extension Generator {
 
     private mutating func drain(_ queue: Bytes) -> QueueDrainRequest {
         QueueDrainRequest(
-            queue: queue, block: random.pick([.no, .upTo(0), .upTo(20), .upTo(2_000)]), request: nonce(),
+            queue: queue, block: block([.no, .upTo(0), .upTo(20), .upTo(2_000)]), request: nonce(),
             caller: newCaller())
     }
 
@@ -91,13 +93,15 @@ extension Generator {
     }
 
     private mutating func bulk(_ queue: Bytes, _ now: Timestamp) -> BulkRequest {
-        let verb = random.pick([BulkVerb.retry, .delete, .cancel, .move, .move])
+        var verb = random.pick([BulkVerb.retry, .delete, .cancel, .move, .move])
         var filter = BulkFilter(
             state: random.pick(TaskState.allCases + [.pending, .pending, .scheduled]),
             type: random.pick([nil, nil, nil] + Self.names), kind: random.pick([nil, nil, nil, Bytes("net".utf8)]),
             most: random.pick([nil, nil, nil, 1, 4]))
         filter.tag = random.pick([nil, nil, nil] + Self.tags)
         filter.age = random.pick([nil, nil, nil, 0, 20, 2_000])
+        // They stay where they are: one that is looked at once more is found once more.
+        if random.chance(20) { (verb, filter) = (.cancel, BulkFilter(state: .active)) }
         var bulk = BulkRequest(
             queue: queue, verb: verb, filter: filter, rate: random.pick([nil, nil, 1, 50, 3_000]), request: nonce(),
             caller: newCaller())

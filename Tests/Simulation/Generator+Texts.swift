@@ -5,14 +5,15 @@ internal import MartletProtocol
 extension Generator {
     /// More than are flushed at a time.
     static let textKeys =
-        ["a", "b", "c", "d", "e", "f", "task:1"].map { Bytes($0.utf8) } + [Bytes(repeating: 6, count: 300)]
+        ["a", "b", "c", "d", "e", "f", "g", "h", "task:1"].map { Bytes($0.utf8) } + [Bytes(repeating: 6, count: 300)]
     /// Values that come again, for who sets a key that holds just that.
     private static let marks = [Bytes("mine".utf8), Bytes("yours".utf8)]
 
     mutating func text(_ now: Timestamp) -> MartletEngine.Operation {
         let key = random.pick(Self.textKeys)
         let lives: [TextLife] = [
-            .forEver, .asBefore, .span(1), .span(40), .span(5_000), .until(now - 1), .until(now + 9),
+            .forEver, .forEver, .forEver, .asBefore, .span(1), .span(40), .span(5_000), .until(now - 1),
+            .until(now + 9),
         ]
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<55:
@@ -24,7 +25,7 @@ extension Generator {
             set.givesOld = random.chance(40)
             return .setText(set)
         case 55..<58: return .flushTexts
-        case 58..<70: return .deleteTexts([key, random.pick(Self.textKeys)])
+        case 58..<65: return .deleteTexts([key, random.pick(Self.textKeys)])
         default:
             let life = random.pick(lives.filter { $0 != .asBefore } + [.span(-5)])
             let condition: ExpireRequest.Condition = random.pick([.always, .ifNone, .ifSome, .ifLater, .ifEarlier])

@@ -39,7 +39,7 @@ extension Generator {
             anyID(model).map { Bytes($0.description.utf8) } ?? Bytes("no id".utf8)
         }
         return WaitRequest(
-            ids: ids, block: random.pick([.no, .upTo(0), .upTo(1), .upTo(30), .upTo(2_000)]), caller: newCaller())
+            ids: ids, block: block([.no, .upTo(0), .upTo(1), .upTo(30), .upTo(2_000)]), caller: newCaller())
     }
 
     private mutating func hello() -> HelloRequest {

@@ -22,13 +22,16 @@ struct Generator {
     let hasCrons: Bool
     /// Whether there are batches.
     let hasBatches: Bool
+    /// Whether the bookkeeping may fall behind: nothing is done that asks for it to be done first.
+    let fallsBehind: Bool
     var followerCount = 0
 
     init(seed: UInt64) {
         random = SplitMix64(seed: seed)
-        keepsFew = seed % 3 == 0
         hasCrons = seed % 4 == 1
         hasBatches = seed % 4 >= 2
+        fallsBehind = seed % 8 == 4
+        keepsFew = seed % 3 == 0 && !fallsBehind
     }
 
     /// The next operation; `model` says which tasks and tokens there are.
@@ -92,6 +95,13 @@ struct Generator {
     }
 }
 
+/// How long callers wait.
+extension Generator {
+    mutating func block(_ spans: [ReserveRequest.Block]) -> ReserveRequest.Block {
+        fallsBehind ? .no : random.pick(spans)
+    }
+}
+
 /// What producers send.
 extension Generator {
     private mutating func after(_ model: Model) -> Dependencies {
@@ -119,7 +129,7 @@ extension Generator {
             queue: queue, type: random.pick(Self.names), payload: bytes(), options: options(now, queue),
             request: nonce(), full: random.chance(50))
         add.options.limits = taskLimits(model)
-        if random.chance(15) { add.after = after(model) }
+        if !fallsBehind, random.chance(15) { add.after = after(model) }
         add.batch = joined(model)
         guard random.chance(35) else { return add }
         add.unique = UniqueKey(
@@ -138,7 +148,7 @@ extension Generator {
             queue: queue, items: items, options: options(now, queue), request: nonce(),
             full: random.chance(50))
         add.options.limits = taskLimits(model)
-        if random.chance(15) { add.after = after(model) }
+        if !fallsBehind, random.chance(15) { add.after = after(model) }
         add.batch = joined(model)
         return add
     }
@@ -184,7 +194,7 @@ extension Generator {
         var queues = random.chance(25) ? Self.queues : some
         if hasBatches, random.chance(20) { queues.append(Self.followerQueue) }
         var reserve = ReserveRequest(
-            queues: queues, count: random.pick([1, 1, 1, 2, 5]), block: random.pick([.no, .no, .upTo(0), .upTo(20)]),
+            queues: queues, count: random.pick([1, 1, 1, 2, 5]), block: block([.no, .no, .upTo(0), .upTo(20)]),
             lease: random.pick([nil, nil, nil, 5, 200]), worker: random.pick([nil] + Self.names), request: nonce(),
             caller: newCaller())
         let weights = queues.map { _ in random.pick([1, 2, 7, 1_000_000] as [Int64]) }

@@ -156,6 +156,11 @@ extension Model {
         }
     }
 
+    /// Whether there is a task then for somebody who waits.
+    func hasWork(at instant: Timestamp) -> Bool {
+        calls.contains { next(of: $0.request, token: nil, instant) != nil }
+    }
+
     /// When a queue that is held back may go on by itself.
     var gateInstants: [Timestamp] {
         options.values.flatMap { options -> [Timestamp] in

@@ -72,6 +72,11 @@ extension Simulation {
 
     /// The timer is set for the next thing to do; it may also look after a task whose time to live ends while it runs.
     private func compareTimer(_ next: Timestamp?) {
+        let first = min(next ?? .max, model.nextInstant ?? .max)
+        let gates = model.gateInstants.filter { $0 > now && $0 < first }.sorted()
+        if let missed = gates.first(where: model.hasWork(at:)) {
+            return found("timer: somebody who waits is to be served at \(missed), not at \(readable(next as Any))")
+        }
         let running = model.tasks.values.filter { $0.state == .active }.compactMap(\.expiresAt).filter { $0 > now }
         guard next != model.nextInstant, next != (running + [model.nextInstant ?? .max]).min() else { return }
         // Who waits at a gate is the engine's business; it may look there once too often, but not too late.

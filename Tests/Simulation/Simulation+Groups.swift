@@ -22,10 +22,12 @@ extension Simulation {
     /// happened, in memory neither.
     func runGroup(crash: Bool = false, fault: Fault? = nil) {
         let count = Int.random(in: 1...6, using: &random)
+        var next: MartletEngine.Operation?
         note("group\(crash ? ", given up at its end" : "")\(fault.map { ", storage call \($0.call) fails" } ?? "")")
         write(crash: crash, fault: fault) { engine, transaction throws(StorageError) in
             for _ in 0..<count where self.finding == nil {
-                let operation = self.generator.operation(self.model, self.now)
+                let operation = next ?? self.generator.operation(self.model, self.now)
+                next = nil
                 self.note("\(readable(operation))")
                 let mayBringWaves = self.mayBringWaves
                 engine.waveSlice = self.isOneStep(operation) ? Model.slice : Self.wholeWave
@@ -42,9 +44,27 @@ extension Simulation {
                 let expected = self.model.apply(operation, now: self.now, answer: answer)
                 self.compare(expected, Outcome(answer))
                 guard mayBringWaves || self.mayBringWaves else { continue }
-                try self.catchUp(&engine, transaction)
+                next = self.handOut(meeting: operation)
+                if next == nil { try self.catchUp(&engine, transaction) }
             }
         }
+        if next != nil { beginAgainInBetween() }
+    }
+
+    /// A RESERVE that meets tasks of which some stand in lines and others do not, while nothing else is behind.
+    private func handOut(meeting operation: MartletEngine.Operation) -> MartletEngine.Operation? {
+        guard case .queueSet(let request) = operation, request.given.contains(.fair), !model.hasParked,
+            model.batches.isEmpty, !model.keepsFew, random.chance(70)
+        else { return nil }
+        return .reserve(
+            ReserveRequest(queues: [request.queue], count: random.pick([1, 2, 5]), caller: generator.newCaller()))
+    }
+
+    /// Some tasks stand in lines and others do not, and the broker ends and starts again.
+    private func beginAgainInBetween() {
+        guard finding == nil else { return }
+        if random.chance(70) { restart(mayTakeTime: false) }
+        tick(limit: 1_000)
     }
 
     /// Whether the bookkeeping is to be done before anything else.
@@ -65,7 +85,8 @@ extension Simulation {
     private func isOneStep(_ operation: MartletEngine.Operation) -> Bool {
         switch operation {
         case .acknowledge(let request): request.next == nil && request.children.isEmpty
-        case .fail, .release, .cancel, .delete, .queueSet: true
+        case .delete(let request): request.ids.count == 1
+        case .fail, .release, .cancel, .queueSet: true
         case .batch: !model.hasParked
         default: false
         }

@@ -100,10 +100,10 @@ extension Simulation {
     }
 
     /// The broker ends, or is ended, and starts again on what it has stored.
-    func restart() {
+    func restart(mayTakeTime: Bool = true) {
         let crash = random.chance(60)
         note(crash ? "crash and restart" : "restart")
-        if random.chance(30) { now += random.pick([1, 50, 2_000]) }
+        if mayTakeTime, random.chance(30) { now += random.pick([1, 50, 2_000]) }
         do throws(StorageError) {
             try reopen(seed: random.next(), afterCrash: crash)
             model.restart()
