@@ -210,8 +210,9 @@ extension Engine {
         guard var dependencies = try dependencies(of: sequence, transaction),
             let task = try task(sequence, transaction), let place = try waitingPlace(of: sequence, task, transaction)
         else { return }
-        // The other's end may be found before what is due earlier.
-        if let expiry = try expiry(of: sequence, task, transaction), expiry < now {
+        // The other's end may be found before what is due by then. At the same instant it expires, however many were
+        // told before it.
+        if let expiry = try expiry(of: sequence, task, transaction), expiry <= now {
             return try expireWaiting(place.key, place.flags, at: expiry, now, transaction)
         }
         if tidings.state != .completed {

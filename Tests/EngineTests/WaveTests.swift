@@ -72,6 +72,17 @@ struct WaveTests {
         #expect(try fixture.findings().isEmpty)
     }
 
+    @Test("those whose own time is over at that instant expire, however many are told at once")
+    func expiry() throws {
+        let id = try fixture.add { $0.timeToLive = 1_000 }
+        try add(7, after: Dependencies([id], onDead: .cancel)) { $0.timeToLive = 1_000 }
+        fixture.now += 1_000
+        try fixture.advance(to: fixture.now)
+        #expect(try count(\.expired) == 8)
+        #expect(try count(\.cancelled) == 0)
+        #expect(try fixture.findings().isEmpty)
+    }
+
     @Test("what has its instant does not wait for the end of a wave")
     func leases() throws {
         let id = try fixture.add()
@@ -88,10 +99,13 @@ struct WaveTests {
     }
 
     @discardableResult
-    private func add(_ count: Int, after: Dependencies?, batch: Bytes? = nil) throws -> [TaskID] {
+    private func add(
+        _ count: Int, after: Dependencies?, batch: Bytes? = nil, _ change: (inout TaskOptions) -> Void = { _ in }
+    ) throws -> [TaskID] {
         let item = AddManyRequest.Item(type: Bytes("t".utf8), payload: [1])
         var add = AddManyRequest(queue: Self.queue, items: Array(repeating: item, count: count))
         (add.after, add.batch) = (after, batch)
+        change(&add.options)
         guard case .ids(let ids) = try fixture.run(.addMany(add))[0] else { throw StoreFixture.Unexpected() }
         return ids
     }

@@ -39,6 +39,11 @@ extension Model {
         let isGone = tasks[id] == nil
         for other in tasks.values.filter({ $0.open.contains(id) }).map(\.id).sorted() {
             guard var task = tasks[other], task.state == .blocked else { continue }
+            // Its own time counts before what it is told.
+            if task.expiresAt == time {
+                end(other, .expired, "ttl", time)
+                continue
+            }
             if state != .completed {
                 if task.onDead == .wait, !isGone { continue }
                 if task.onDead != .run {
