@@ -234,11 +234,13 @@ extension Engine {
         try unpark(place.key, place.flags, task, now, transaction)
     }
 
-    /// A parked task takes its place in the line.
+    /// A parked task takes its place in the line: since `end`, when the other ended, or since it was added, if that was
+    /// late in being found.
     mutating func unpark(
-        _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, _ now: Timestamp,
+        _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, _ end: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
+        let now = max(end, task.created)
         var state = try leaveWaiting(key, flags, task, transaction)
         let isLater = state.runAt > now
         let event: TaskEvent = isLater ? .unblockLater : .unblock

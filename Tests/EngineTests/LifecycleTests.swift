@@ -119,4 +119,19 @@ struct LifecycleTests {
         #expect(Backoff.linear(step: 10, cap: 25).delay(beforeRetry: 2) == 20)
         #expect(Backoff.fixed(3).delay(beforeRetry: 9) == 3)
     }
+
+    @Test("a task that waits for those that ended long ago is not freed before it was added")
+    func freedInTime() throws {
+        let fixture = try StoreFixture()
+        // More than are looked after when another one joins them.
+        for _ in 0..<150 { _ = try fixture.add { ($0.order, $0.timeToLive) = ([1], 1_000) } }
+        fixture.now += 5_000
+        let id = try fixture.add { $0.order = [1] }
+        #expect(try fixture.view(id)?.state == .blocked)
+        try fixture.advance(to: fixture.now)
+        let view = try #require(try fixture.view(id, history: true))
+        #expect(view.state == .pending)
+        #expect(view.history?.map(\.at) == [fixture.now, fixture.now])
+        #expect(try fixture.findings() == [])
+    }
 }
