@@ -4,7 +4,7 @@ import MartletStorage
 
 /// Operations on many tasks give way to commands: while those take a quarter of the loop's time or more, slices take a
 /// sixtieth of it, in groups of commands, whose flush they share; what they leave to the journal and the tables' file
-/// costs more than they do. While commands take less, slices take as much more.
+/// costs as much again. While commands take less, slices take as much more.
 struct OperationTurns {
     /// So many times as long as a slice took, commands come first.
     static let share: Int64 = 59
