@@ -124,16 +124,6 @@ def test_a_bulk_survives_a_crash_and_changes_each_task_once(broker):
         assert {task["priority"] for task in tasks(client("TASK.RESERVE", 1, "r", "COUNT", size))} == {2}
 
 
-def test_who_looks_now_and_then_does_not_hold_an_operation_up(broker):
-    with broker.connect() as client:
-        size = 50_000
-        client("TASK.MADD", "q", "TASKS", size, *["t", "p"] * size)
-        id = client("TASK.BULK", "MOVE", "PRIORITY", 2, "WHERE", "QUEUE", "q", "STATE", "PENDING")
-        # A look every ten milliseconds; pauses as under full load would make it ten seconds.
-        done = eventually(lambda: (op := operation(client, id))["state"] == b"done" and op, within=5)
-        assert outcome(done) == (size, size, 0)
-
-
 def test_dlqmax_lets_the_oldest_dead_letters_go(broker):
     with broker.connect() as client:
         assert client("QUEUE.SET", "q", "DLQMAX", 3) == "OK"
