@@ -38,7 +38,8 @@ public enum Answer: Sendable {
     case operations([OperationView])
     /// A page of them, and where the next one begins; 0: there is none.
     case deadKinds([DeadKind], next: UInt64)
-    indirect case cron(CronView)
+    /// With the newest runs, or without.
+    indirect case cron(CronView, history: Bool)
     case crons([CronView])
     case times([Timestamp])
     indirect case taken(TakeAnswer)

@@ -34,7 +34,7 @@ extension Engine {
         case .batchInfo(let name): return try batchInfo(name, transaction)
         case .operations: return .operations(operations.ordered.map(OperationView.init))
         case .deadKinds(let request): return try deadKinds(request, transaction)
-        case .cronGet(let name): return cronView(name)
+        case .cronGet(let name, let history): return cronView(name, history: history)
         case .cronList: return cronList()
         case .cronTimes(let name, let count): return cronTimes(name, count: count, now)
         default: preconditionFailure("this operation changes something; use apply")

@@ -40,7 +40,7 @@ public enum Operation: Sendable {
     case workerInfo(Bytes)
     indirect case cronSet(CronSetRequest)
     case cron(CronRequest)
-    case cronGet(Bytes)
+    case cronGet(Bytes, history: Bool)
     case cronList
     /// The next runs of an entry: so many.
     case cronTimes(Bytes, Int)

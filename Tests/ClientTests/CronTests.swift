@@ -43,7 +43,10 @@ struct CronTests {
         #expect(task.queue == "elsewhere" && task.priority == 9 && task.tags == ["clock"])
         #expect(task.payload.map { String(decoding: $0, as: UTF8.self) } == #"{"number":7}"#)
         let entry = try await client.cron("yearly")
-        #expect(entry.lastID == id && entry.runs == 1 && entry.lastRun != nil)
+        #expect(entry.lastID == id && entry.runs == 1 && entry.lastRun != nil && entry.history == nil)
+        let next = try await client.runCron("yearly")
+        let history = try #require(try await client.cron("yearly", history: true).history)
+        #expect(history.map(\.id) == [id, next] && history[0].at == entry.lastRun && history[1].at >= history[0].at)
         await client.close()
     }
 

@@ -34,6 +34,24 @@ def test_next_runs_are_at_the_local_time_the_line_says(broker, zone, protocol):
         assert entry(client, "daily")["next_run"] == times[0]
 
 
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_the_last_fifty_runs_are_told_after_a_crash_too(broker, protocol):
+    with broker.connect(protocol) as client:
+        client("CRON.SET", "daily", "q", "t", "p", "SPEC", "30 7 * * *")
+        assert as_map(client("CRON.GET", "daily", "HISTORY"))["history"] == []
+        ids = [client("CRON.RUN", "daily") for _ in range(60)]
+    broker.kill()
+    broker.start()
+    with broker.connect(protocol) as client:
+        reply = client("CRON.GET", "daily", "HISTORY")
+        assert field_names(reply) == [*FIELDS, "history"]
+        runs = [as_map(run) for run in as_map(reply)["history"]]
+        assert [run["id"] for run in runs] == ids[10:]
+        assert [run["at"] for run in runs] == sorted(run["at"] for run in runs)
+        assert runs[-1]["at"] == entry(client, "daily")["last_run"]
+        assert "syntax" in client("CRON.GET", "daily", "EVER")
+
+
 def test_each_tick_runs_once_however_many_look(broker):
     with broker.connect() as client, broker.connect() as other:
         client("CRON.SET", "often", "q", "t", "payload", "EVERY", 100, "PRIORITY", 7, "TAGS", 1, "cron")

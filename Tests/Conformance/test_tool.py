@@ -178,6 +178,17 @@ def test_a_task_is_retried_cancelled_deleted(run, json_of):
     assert run("task", first)[0] == 66
 
 
+def test_a_waiting_task_is_moved(run, json_of):
+    id = run("add", "q", "t")[1].strip()
+    assert run("task", "move", id, "--priority", 9, "--to", "other", "--in", "1h") == (0, "SCHEDULED\n", "")
+    task = json_of("task", id)
+    assert (task["queue"], task["priority"]) == ("other", 9)
+    assert 3_590_000 < task["run_at"] - task["enqueued_at"] < 3_700_000
+    assert json_of("task", "move", id, "--in", "0") == "PENDING"
+    code, out, error = run("task", "move", id)
+    assert code == 64 and out == "" and "--priority" in error
+
+
 def test_a_queue_is_paused_and_resumed(run, json_of):
     json_of("add", "q", "t")
     assert run("queues", "pause", "q")[0] == 0

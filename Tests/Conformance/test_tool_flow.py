@@ -23,6 +23,10 @@ def test_cron_entries_are_set_listed_run_and_deleted(run, json_of):
     task = json_of("task", json_of("cron", "run", "nightly"), "--payload")
     assert (task["queue"], task["type"], task["payload"]) == ("reports", "sales", '{"day":1}')
     assert task["priority"] == 8 and task["tags"] == ["clock"]
+    history = json_of("cron", "list", "nightly", "--history")["history"]
+    assert [run["id"] for run in history] == [task["id"]]
+    assert task["id"] in run("cron", "list", "nightly", "--history")[1].splitlines()[-1]
+    assert run("cron", "list", "--history")[0] == 64
     assert run("cron", "pause", "nightly")[0] == 0
     lines = run("cron")[1].splitlines()
     assert lines[0].split()[:4] == ["NAME", "QUEUE", "TYPE", "WHEN"] and lines[1].endswith("paused")

@@ -13,7 +13,7 @@ extension Generator {
         case 55..<65: return .cron(.init(name: name, action: .pause, request: nonce()))
         case 65..<75: return .cron(.init(name: name, action: .resume, request: nonce()))
         case 75..<85: return .cron(.init(name: name, action: .run, request: nonce()))
-        case 85..<95: return .cronGet(name)
+        case 85..<95: return .cronGet(name, history: true)
         default: return .cronList
         }
     }

@@ -126,7 +126,7 @@ extension Model {
         case .workerList: return workerList(now)
         case .cronSet(let request): return remembering(request.request, now) { $0.setCron(request, now) }
         case .cron(let request): return remembering(request.request, now) { $0.cron(request, now, answer) }
-        case .cronGet(let name): return cronView(name)
+        case .cronGet(let name, _): return cronView(name)
         case .cronList, .cronTimes: return cronList
         case .limitSet(let request): return remembering(request.request, now) { $0.set(request, now) }
         case .limitTake(let request): return take(request, now, answer)

@@ -39,7 +39,7 @@ extension Outcome {
         case .limits(let views): self = .limits(views.map(LimitSight.init))
         case .batch(let view): self = .batch(view)
         case .operation(let number): self = .operation(number)
-        case .cron(let view): self = .crons([view])
+        case .cron(let view, _): self = .crons([view])
         case .crons(let views): self = .crons(views)
         case .times(let times): self = .times(times)
         case .operations(let views): self = .operations(views.filter { $0.verb != .remove }.map(OperationSight.init))

@@ -3,8 +3,8 @@ import MartletProtocol
 
 extension ReplyWriter {
     /// CRON.GET.
-    mutating func cron(_ view: CronView) {
-        map(13)
+    mutating func cron(_ view: CronView, history: Bool = false) {
+        map(history ? 14 : 13)
         field("name", view.name)
         field("queue", view.queue)
         field("type", view.type)
@@ -25,5 +25,13 @@ extension ReplyWriter {
         view.history.last.map { bulk($0.id) } ?? null()
         field("next_run", view.nextRun)
         field("runs", view.runs)
+        guard history else { return }
+        bulk("history")
+        each(view.history) { writer, run in
+            writer.map(2)
+            writer.field("at", run.at)
+            writer.bulk("id")
+            writer.bulk(run.id)
+        }
     }
 }

@@ -42,7 +42,7 @@ extension ReplyWriter {
         case .operation(let number): bulk(OperationID.text(number))
         case .operations(let views): each(views) { $0.operation($1) }
         case .deadKinds(let kinds, let next): deadKinds(kinds, next)
-        case .cron(let view): cron(view)
+        case .cron(let view, let history): cron(view, history: history)
         case .crons(let views): each(views) { $0.cron($1) }
         case .times(let times): each(times) { $0.integer($1) }
         case .allowed(let phase, let isAllowed): allowed(phase, isAllowed)

@@ -10,8 +10,9 @@ let cronCommands = [
         summary: "Adds a task whenever a crontab line matches, or every so often.", group: "cron", reply: "OK",
         run: .write(parseSet)),
     Command(
-        "CRON.GET", .exactly(2), [.readonly, .fast], usage: "name", summary: "Tells about a cron entry.", group: "cron",
-        reply: "a map", run: .read { (cursor, _) throws(CommandError) in .cronGet(try cursor.name("name")) }),
+        "CRON.GET", .atLeast(2), [.readonly, .fast], usage: "name [HISTORY]",
+        summary: "Tells about a cron entry; HISTORY adds its last 50 runs: when due, which task.", group: "cron",
+        reply: "a map; its history is an array of maps {at, id}, the oldest first", run: .read(parseGet)),
     Command(
         "CRON.LIST", .exactly(1), [.readonly], summary: "Tells about every cron entry.", group: "cron",
         reply: "an array of maps", run: .read { (_, _) throws(CommandError) in .cronList }),
@@ -39,6 +40,19 @@ private func action(
             let entry = try cursor.name("name")
             return .cron(CronRequest(name: entry, action: action, request: try lastNonce(&cursor, tag)))
         })
+}
+
+@Sendable private func parseGet(
+    _ cursor: inout ArgumentCursor, _ connection: Connection
+) throws(CommandError) -> Operation {
+    let name = try cursor.name("name")
+    var history = false
+    while let option = cursor.option() {
+        guard option == .history else { throw cursor.syntaxError() }
+        try cursor.once(OptionNumber.history)
+        history = true
+    }
+    return .cronGet(name, history: history)
 }
 
 @Sendable private func parseSet(

@@ -24,6 +24,14 @@ public enum CronCatchUp: String, Sendable {
     case all = "ALL"
 }
 
+/// One run of a cron entry.
+public struct CronRun: Hashable, Sendable {
+    /// When it was due, in Unix milliseconds.
+    public var at: Timestamp
+    /// The task it added.
+    public var id: TaskID
+}
+
 /// What the broker knows about a cron entry (`CRON.GET`).
 public struct CronDetails: Sendable {
     /// The entry's name, 1–256 bytes.
@@ -48,6 +56,8 @@ public struct CronDetails: Sendable {
     public var nextRun: Timestamp?
     /// How often it has run.
     public var runs: Int
+    /// Its newest runs, at most 50, the oldest first; `nil`: not asked for.
+    public var history: [CronRun]?
 
     init(_ value: RESPValue) throws(MartletError) {
         let fields = ReplyFields(value)
@@ -67,6 +77,17 @@ public struct CronDetails: Sendable {
         lastID = fields.optional("last_id")?.bytes.flatMap { TaskID($0) }
         nextRun = fields.optional("next_run")?.integer
         runs = try fields.count("runs")
+        history = try Self.history(fields.optional("history"))
+    }
+
+    private static func history(_ value: RESPValue?) throws(MartletError) -> [CronRun]? {
+        guard let elements = value?.elements else { return nil }
+        var runs: [CronRun] = []
+        for run in elements {
+            let fields = ReplyFields(run)
+            runs.append(CronRun(at: try fields.integer("at"), id: try fields.id("id")))
+        }
+        return runs
     }
 
     private static func schedule(_ fields: ReplyFields) throws(MartletError) -> CronSchedule {

@@ -53,9 +53,11 @@ extension MartletClient {
         return entries
     }
 
-    /// One entry; `refused` when there is none of that name, here and below.
-    public func cron(_ name: String) async throws(MartletError) -> CronDetails {
-        try CronDetails(try await link.send(RESPCommand("CRON.GET", .text(name))))
+    /// One entry, with its newest runs if asked for; `refused` when there is none of that name, here and below.
+    public func cron(_ name: String, history: Bool = false) async throws(MartletError) -> CronDetails {
+        var command = RESPCommand("CRON.GET", .text(name))
+        if history { command.append(.text("HISTORY")) }
+        return try CronDetails(try await link.send(command))
     }
 
     /// The next runs, at most 1,000, if nothing is paused or changed.

@@ -119,8 +119,8 @@ extension Engine {
 
     // MARK: Looking
 
-    func cronView(_ name: Bytes) -> Answer {
-        crons[name].map { .cron(view($0)) } ?? .refused(Self.noCron(name))
+    func cronView(_ name: Bytes, history: Bool) -> Answer {
+        crons[name].map { .cron(view($0), history: history) } ?? .refused(Self.noCron(name))
     }
 
     func cronList() -> Answer { .crons(crons.ordered.map(view)) }

@@ -13,13 +13,16 @@ struct CronCommand: AsyncParsableCommand {
             commandName: "list", abstract: "List cron entries. (default)")
         @Argument(help: "Everything about this entry alone.")
         var name: String?
+        @Flag(help: "Its last runs, too.")
+        var history = false
         @OptionGroup var broker: BrokerOptions
 
         func run(_ door: Door) async throws(ToolError) {
+            guard name != nil || !history else { throw .usage("--history goes with an entry's name") }
             if let name {
-                door.show(try await door.call("CRON.GET", .text(name))) {
-                    OutputTable.fields($0, instants: ["last_run", "next_run"])
-                }
+                var command = RESPCommand("CRON.GET", .text(name))
+                if history { command.append("HISTORY") }
+                door.show(try await door.send(command), as: CronTable.entry)
             } else {
                 door.show(try await door.call("CRON.LIST")) { CronTable.text($0.elements ?? []) }
             }
@@ -131,6 +134,16 @@ struct CronCommand: AsyncParsableCommand {
 
 /// Cron entries as people look at them in lists.
 enum CronTable {
+    /// Everything about one.
+    static func entry(_ entry: RESPValue) -> String {
+        let known = entry.pairs.filter { $0.name != "history" }
+        let fields = OutputTable.fields(known, instants: ["last_run", "next_run"])
+        guard let runs = entry["history"]?.elements else { return fields }
+        var table = OutputTable(["RUN", "TASK"])
+        for run in runs { table.add([TimeText.instant(run["at"]?.integer ?? 0), run["id"]?.cell ?? "-"]) }
+        return fields + "\n\n" + table.text
+    }
+
     static func text(_ entries: [RESPValue]) -> String {
         guard !entries.isEmpty else { return "no cron entries" }
         var table = OutputTable(["NAME", "QUEUE", "TYPE", "WHEN", "ZONE", "LAST", "NEXT", "RUNS", "NOTE"])

@@ -5,7 +5,7 @@ import MartletProtocol
 struct TaskCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "task", abstract: "Show a task, or do something with it.",
-        subcommands: [Show.self, Why.self, Logs.self, Retry.self, Cancel.self, Delete.self],
+        subcommands: [Show.self, Why.self, Logs.self, Retry.self, Move.self, Cancel.self, Delete.self],
         defaultSubcommand: Show.self)
 
     struct Show: BrokerCommand {
@@ -93,6 +93,29 @@ struct TaskCommand: AsyncParsableCommand {
         func run(_ door: Door) async throws(ToolError) {
             var command = RESPCommand("TASK.RETRY", .text(id))
             if reset { command.append("RESET") }
+            door.show(try await door.send(command)) { $0.cell }
+        }
+    }
+
+    struct Move: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "move", abstract: "Give a waiting task another priority, time or queue.")
+        @Argument(help: "Its id.")
+        var id: String
+        @Option(help: "Its new priority, 1 to 10.")
+        var priority: Int?
+        @Option(name: .customLong("in"), help: "How long from now it is due; 0: now.")
+        var delay: SpanArgument?
+        @Option(help: "Its new queue.")
+        var to: String?
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            guard priority != nil || delay != nil || to != nil else { throw .usage("say --priority, --in or --to") }
+            var command = RESPCommand("TASK.MOVE", .text(id))
+            if let priority { command.append("PRIORITY", .integer(Int64(priority))) }
+            if let delay { command.append("AT", .integer(TimeText.now + delay.milliseconds)) }
+            if let to { command.append("QUEUE", .text(to)) }
             door.show(try await door.send(command)) { $0.cell }
         }
     }

@@ -9,6 +9,7 @@ extension Snippets {
         for entry in try await client.crons() { print(entry.name, entry.runs, entry.nextRun ?? 0) }
         let times = try await client.nextRuns(ofCron: "thumbnails", 5)
         let task = try await client.runCron("thumbnails")
+        for run in try await client.cron("thumbnails", history: true).history ?? [] { print(run.at, run.id) }
         try await client.pauseCron("thumbnails")
         _ = (times, task)
     }
