@@ -10,7 +10,7 @@ extension Broker {
         deliverMessages()
         serveFollowers(now)
         if !flusher.isRunning { sendReplies() }
-        operations.use.add(from: clock.bootMicroseconds, to: BrokerClock.bootMicroseconds())
+        operations.round(from: clock.bootMicroseconds, to: BrokerClock.bootMicroseconds())
         settling.plan(store, now)
         rearmTimer()
         if !lost.isEmpty { scheduleUpkeep() }
