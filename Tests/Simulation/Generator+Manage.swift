@@ -40,7 +40,7 @@ extension Generator {
         options.limit = random.pick([nil, nil, Self.limits[0], Self.limits[0], Self.limits[1]])
         options.breaker = random.pick([nil] + Self.breakers)
         var given: [QueueOption] = []
-        for option in QueueOption.allCases where random.chance(25) {
+        for option in QueueOption.allCases where random.chance(fallsBehind && option == .maxLength ? 60 : 25) {
             if option == .timeout, queue != Self.timedQueue { continue }
             // Whether a run of the cron table finds a full queue, is a matter of milliseconds.
             if option == .maxLength, hasCrons { continue }

@@ -191,13 +191,13 @@ extension Generator {
 extension Generator {
     mutating func reserve() -> ReserveRequest {
         let some = (0..<random.pick([1, 1, 2, 3])).map { _ in random.pick(Self.queues) }
-        var queues = random.chance(25) ? Self.queues : some
+        var queues = random.chance(fallsBehind ? 60 : 25) ? Self.queues : some
         if hasBatches, random.chance(20) { queues.append(Self.followerQueue) }
         var reserve = ReserveRequest(
             queues: queues, count: random.pick([1, 1, 1, 2, 5]), block: block([.no, .no, .upTo(0), .upTo(20)]),
             lease: random.pick([nil, nil, nil, 5, 200]), worker: random.pick([nil] + Self.names), request: nonce(),
             caller: newCaller())
-        let weights = queues.map { _ in random.pick([1, 2, 7, 1_000_000] as [Int64]) }
+        let weights = queues.map { _ in random.pick(fallsBehind ? [1, 2, 7] : [1, 2, 7, 1_000_000] as [Int64]) }
         reserve.mode = random.pick([.strict, .strict, .ordered, .weighted(weights), .weighted(weights)])
         return reserve
     }

@@ -8,11 +8,13 @@ extension Simulation {
     func letTimePass() {
         let days: Timestamp = generator.hasBatches && random.chance(10) ? 700_000_000 : 0
         let target = now + days + random.pick([0, 1, 1, 2, 5, 10, 50, 200, 1_000, 30_000, 610_000])
-        let jump = random.chance(40)
+        let jump = random.chance(generator.fallsBehind ? 80 : 40)
         note("time passes to \(target)\(jump ? " at once" : "")")
         if !jump { followTimer(to: target) }
         now = target
-        if !jump || random.chance(60) { tick(limit: jump ? random.pick([1, 2, 1_000]) : 1_000) }
+        if !jump || random.chance(generator.fallsBehind ? 20 : 60) {
+            tick(limit: jump ? random.pick([1, 2, 1_000]) : 1_000)
+        }
     }
 
     /// Does what the engine's own timer asks for, each thing at its instant.
