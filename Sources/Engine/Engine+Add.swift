@@ -193,10 +193,8 @@ extension Engine {
             try enterLine(key, group: groupHash(try task(key.sequence, transaction)), transaction)
         }
         try transaction.put(Tables.waiting, key.bytes, flags: flags)
-        change(key.queue) {
-            $0.countWaiting(key.range, 1)
-            if key.limits == 0 { $0.dueBound[key.range.index] = min($0.dueBound[key.range.index], key.due) }
-        }
+        change(key.queue) { $0.countWaiting(key.range, 1) }
+        if key.limits == 0 { dueBounds.lower(key.queue, key.range, to: key.due) }
         if key.limits > 0 { limitLines.insert(key.limits, key.queue, key.range) }
         if isLater {
             try setTimer(key.due, .due, key.sequence, key.queue, transaction)

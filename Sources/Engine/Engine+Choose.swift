@@ -38,13 +38,15 @@ extension Engine {
             heldBack.append((gate, queue))
             return nil
         }
-        if queues[index].takesTurns { return try fairCandidate(queue, now, transaction) }
+        if queues[index].lining == .full, queues[index].rounds == .turns {
+            return try fairCandidate(queue, now, transaction)
+        }
         if let aging = queues[index].settings.options.aging {
             return try candidate(queue, aging: aging, now, transaction)
         }
         var priority = 10
         while priority >= 1 {
-            guard queues[index].holds(priority: priority) else {
+            guard queues[index].occupied.has(priority: priority) else {
                 priority -= 1
                 continue
             }
@@ -142,15 +144,16 @@ extension Engine {
         _ queue: UInt32, _ range: WaitingRange, _ limits: UInt16, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
-        let index = Int(queue) - 1
-        guard queues[index].holds(range), limits > 0 || queues[index].dueBound[range.index] <= now else { return nil }
+        guard queues[Int(queue) - 1].occupied.has(range), limits > 0 || dueBounds[queue, range] <= now else {
+            return nil
+        }
         let prefix = WaitingKey.prefix(queue: queue, range: range, limits: limits)
         guard let first = try transaction.first(Tables.waiting, from: prefix, prefix: prefix) else {
-            if limits == 0 { queues[index].dueBound[range.index] = .max } else { forgetLine(queue, range, limits) }
+            if limits == 0 { dueBounds[queue, range] = .max } else { forgetLine(queue, range, limits) }
             return nil
         }
         let key = WaitingKey(first.key)
-        if limits == 0 { queues[index].dueBound[range.index] = key.due }
+        if limits == 0 { dueBounds[queue, range] = key.due }
         return key.due <= now ? Candidate(key, first.flags) : nil
     }
 }

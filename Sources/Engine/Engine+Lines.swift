@@ -92,7 +92,7 @@ extension Engine {
         _ queue: UInt32, _ priority: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
         let round = Round(queue: queue, limits: 0, priority: priority)
-        guard queues[Int(queue) - 1].holds(priority: priority) else { return nil }
+        guard queues[Int(queue) - 1].occupied.has(priority: priority) else { return nil }
         while true {
             let heads =
                 limitLines.has(queue)

@@ -142,12 +142,21 @@ extension Engine {
         _ queue: UInt32, limit: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         for _ in 0..<limit {
-            let states = queues[Int(queue) - 1].surplus
-            guard !states.isEmpty, let oldest = try oldest(of: states, queue, transaction) else { return }
+            guard let states = surplus(queue), let oldest = try oldest(of: states, queue, transaction) else { return }
             try removeEnded(oldest, at: now, transaction)
         }
-        guard !queues[Int(queue) - 1].surplus.isEmpty else { return }
+        guard surplus(queue) != nil else { return }
         try setTimer(now, .surplus, 0, queue, transaction)
+    }
+
+    /// The states of which there are more than KEEPMAX or DLQMAX allows.
+    private func surplus(_ queue: UInt32) -> [TaskState]? {
+        let index = Int(queue) - 1
+        let kept = queues[index][.completed] + queues[index][.cancelled] + queues[index][.expired]
+        if kept > queues[index].settings.options.keepMax ?? Limits.keepMax {
+            return [.completed, .cancelled, .expired]
+        }
+        return queues[index][.dead] > queues[index].settings.options.deadMax ?? .max ? [.dead] : nil
     }
 
     /// Of the tasks in these states the one that ended first.

@@ -60,7 +60,7 @@ extension Engine {
         _ request: ReserveRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> [HandOut] {
         let line = QueueLine(request, queueNumbers)
-        heldBack.removeAll(keepingCapacity: true)
+        if !heldBack.isEmpty { heldBack.removeAll(keepingCapacity: true) }
         var taken: [HandOut] = []
         var bytes = 0
         while taken.count < request.count, bytes < Limits.reservePayload,
@@ -85,14 +85,15 @@ extension Engine {
             try expireWaiting(candidate.key, candidate.flags, at: expiresAt, now, transaction)
             return nil
         }
-        let takesTurns = queues[Int(candidate.key.queue) - 1].takesTurns
+        let index = Int(candidate.key.queue) - 1
+        let takesTurns = queues[index].lining == .full && queues[index].rounds == .turns
         var state = try leaveWaiting(
             candidate.key, candidate.flags, task,
             served: takesTurns ? .served(at: now, token: broker.lastToken + 1) : nil, transaction)
         if let contested = candidate.contested {
             change(candidate.key.queue) { $0.contested[contested - 1] += 1 }
         }
-        if queues[Int(candidate.key.queue) - 1].settings.isGated { passGates(of: candidate.key.queue, task, now) }
+        if queues[index].settings.isGated { passGates(of: candidate.key.queue, task, now) }
         if let limits = task.limits { takeTokens(limits, now) }
         if task.unique != nil { try freeUniqueKey(of: sequence, task, at: .handedOut, transaction) }
         start(&state, task, request, now)

@@ -27,7 +27,7 @@ extension Engine {
                 if queue.waiting[index] != found.count {
                     findings.append("queue \(name) range \(index) counts \(queue.waiting[index]), holds \(found.count)")
                 }
-                if let first = found.first, first < queue.dueBound[index] {
+                if let first = found.first, first < dueBounds[queue.id, range] {
                     findings.append("queue \(name) range \(index) has a task due before its bound")
                 }
             }

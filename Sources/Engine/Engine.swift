@@ -13,6 +13,7 @@ public struct Engine {
     /// By queue number − 1.
     var queues: [QueueState] = []
     var queueNumbers: [Bytes: UInt32] = [:]
+    var dueBounds = DueBounds()
     /// Numbers of queues that were deleted, for new ones.
     var freeQueues: [UInt32] = []
     var operations = Operations()

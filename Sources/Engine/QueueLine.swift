@@ -3,6 +3,9 @@ import MartletStorage
 
 /// The queues of a RESERVE that are there, each once, and how it chooses among them.
 struct QueueLine {
+    /// Nearly always it is one alone.
+    private(set) var only: UInt32?
+    /// Else these.
     private(set) var queues: [UInt32] = []
     /// One for each of them, if the mode has weights.
     private(set) var weights: [UInt64] = []
@@ -10,6 +13,10 @@ struct QueueLine {
 
     init(_ request: ReserveRequest, _ numbers: [Bytes: UInt32]) {
         mode = request.mode
+        if request.queues.count == 1 {
+            only = numbers[request.queues[0]]
+            return
+        }
         var given: [Int64] = []
         if case .weighted(let weights) = mode { given = weights }
         for (index, name) in request.queues.enumerated() {
@@ -42,6 +49,7 @@ extension Engine {
     mutating func candidate(
         _ line: QueueLine, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
+        if let only = line.only { return try candidate(only, now, transaction) }
         switch line.mode {
         case .strict: return try strictCandidate(line.queues, now, transaction)
         case .ordered:

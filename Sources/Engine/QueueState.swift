@@ -26,11 +26,9 @@ struct QueueState {
     var totalFailed: Int64 = 0
     /// Entries of the waiting index in each range, due or not.
     private(set) var waiting = InlineArray<20, Int64>(repeating: 0)
-    /// A bit for each range that has any: what a hand-out looks at.
-    private var occupied: UInt32 = 0
+    /// The ranges that have any.
+    private(set) var occupied = Occupancy()
 
-    /// No entry of a range is due before this. Not stored: begins as "unknown".
-    var dueBound = InlineArray<20, Timestamp>(repeating: .min)
     /// How many hand-outs of a priority were contested between the lanes. Not stored: counts from the start.
     var contested = InlineArray<10, Int64>(repeating: 0)
     /// The open group changed it.
@@ -49,20 +47,7 @@ struct QueueState {
     mutating func countWaiting(_ range: WaitingRange, _ change: Int64) {
         guard range.lane != .parked else { return }
         waiting[range.index] += change
-        occupy(range.index)
-    }
-
-    /// Whether anything waits in `range`, due or not.
-    func holds(_ range: WaitingRange) -> Bool { occupied &>> UInt32(range.index) & 1 != 0 }
-
-    /// Whether anything of this priority waits, in either lane.
-    func holds(priority: Int) -> Bool {
-        occupied &>> UInt32(WaitingRange(priority: priority, lane: .fresh).index) & 0b11 != 0
-    }
-
-    private mutating func occupy(_ index: Int) {
-        let bit: UInt32 = 1 &<< UInt32(index)
-        if waiting[index] > 0 { occupied |= bit } else { occupied &= ~bit }
+        occupied.set(range.index, waiting[range.index] > 0)
     }
 
     /// Tasks in the retry lane, due or not.
@@ -114,15 +99,6 @@ struct QueueState {
     /// Whether one more task may be in hand.
     var hasSlot: Bool { self[.active] < settings.options.concurrency ?? .max }
 
-    /// Records of ended tasks that retention keeps.
-    var kept: Int64 { self[.completed] + self[.cancelled] + self[.expired] }
-
-    /// The states of which there are more than KEEPMAX or DLQMAX allows; empty: there are not.
-    var surplus: [TaskState] {
-        if kept > options.keepMax ?? Limits.keepMax { return [.completed, .cancelled, .expired] }
-        return self[.dead] > options.deadMax ?? .max ? [.dead] : []
-    }
-
     /// `counts 9 × i64 │ added i64 │ completed i64 │ failed i64 │ waiting 20 × i64 │ name │ paused until: adding i64,
     /// handing out i64 │ flags u8 (1: draining) │ lining u8 │ rounds u8 │ lined to: n u8, n bytes │ options`
     func write(to record: inout RecordWriter) {
@@ -162,7 +138,25 @@ struct QueueState {
         for _ in 0..<min(UInt8(KeyBytes.capacity), record.uint8()) { linedTo.append(record.uint8()) }
         let options = QueueOptions(from: &record)
         if options != QueueSettings.none.options { settings = QueueSettings(options) }
-        for index in waiting.indices { occupy(index) }
+        for index in waiting.indices { occupied.set(index, waiting[index] > 0) }
+    }
+}
+
+/// In which ranges of a queue anything waits, due or not: a bit for each. Small, so that a hand-out, which looks at all
+/// of them, copies nothing larger.
+struct Occupancy {
+    private var bits: UInt32 = 0
+
+    func has(_ range: WaitingRange) -> Bool { bits &>> UInt32(range.index) & 1 != 0 }
+
+    /// Whether there is anything of this priority, in either lane.
+    func has(priority: Int) -> Bool {
+        bits &>> UInt32(WaitingRange(priority: priority, lane: .fresh).index) & 0b11 != 0
+    }
+
+    mutating func set(_ index: Int, _ isOccupied: Bool) {
+        let bit: UInt32 = 1 &<< UInt32(index)
+        if isOccupied { bits |= bit } else { bits &= ~bit }
     }
 }
 

@@ -165,6 +165,7 @@ extension Engine {
         for (number, _) in undoLog.queues { queueNumbers[queues[Int(number) - 1].name] = nil }
         for (number, before) in undoLog.queues where number <= undoLog.queueCount {
             queues[Int(number) - 1] = before
+            dueBounds.forget(number)
             if !before.name.isEmpty { queueNumbers[before.name] = number }
         }
         queues.removeLast(queues.count - undoLog.queueCount)

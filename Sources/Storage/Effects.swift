@@ -6,7 +6,7 @@
 ///     └──────────┴─────────────┴──────────────────────────────────────┴──────┴────────┘
 ///
 /// Replaying the effects of every group on an empty environment gives the same tables.
-struct GroupEffects: ~Copyable {
+final class GroupEffects {
     /// Room in front of the effects, for the header of a journal's entry.
     static let head = 24
     private static let field = 6
@@ -35,11 +35,11 @@ struct GroupEffects: ~Copyable {
         UnsafeRawBufferPointer(start: base + Self.head, count: end - Self.head)
     }
 
-    mutating func begin() {
+    func begin() {
         (end, count, overflowed) = (Self.head, 0, false)
     }
 
-    mutating func append(_ table: Table, _ key: KeyBytes, _ value: UnsafeRawBufferPointer?) {
+    func append(_ table: Table, _ key: KeyBytes, _ value: UnsafeRawBufferPointer?) {
         count += 1
         let size = Self.field + key.count + (value?.count ?? 0)
         guard !overflowed, end + size <= limit else { return overflowed = true }
@@ -53,13 +53,13 @@ struct GroupEffects: ~Copyable {
         if let value { write(value) }
     }
 
-    private mutating func write(_ bytes: UnsafeRawBufferPointer) {
+    private func write(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress else { return }
         (base + end).copyMemory(from: source, byteCount: bytes.count)
         end += bytes.count
     }
 
-    private mutating func reserve(_ more: Int) {
+    private func reserve(_ more: Int) {
         guard end + more > capacity else { return }
         capacity = max(capacity * 2, end + more)
         let moved = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 8)

@@ -80,14 +80,14 @@ final class Journal {
     var room: Int { capacity - end }
 
     /// Whether there is room for a group; if not, LMDB's commit makes it durable.
-    func takes(_ group: borrowing GroupEffects) -> Bool {
+    func takes(_ group: GroupEffects) -> Bool {
         !group.overflowed && group.end <= room && written.effects + group.count <= Self.effectLimit
     }
 
     /// Makes a group durable (`flushing`), or at least safe from the end of the process.
     /// - Throws: what the operating system said; the entry is void then.
     func append(
-        _ group: borrowing GroupEffects, transaction: UInt64, flushing: Bool
+        _ group: GroupEffects, transaction: UInt64, flushing: Bool
     ) throws(StorageError) {
         let header = UnsafeMutableRawBufferPointer(start: group.base, count: GroupEffects.head)
         JournalHeader(

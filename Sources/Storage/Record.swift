@@ -32,18 +32,19 @@ public struct RecordWriter: ~Copyable {
 
     deinit { base.deallocate() }
 
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
-
-    mutating func begin(version: UInt8) {
+    /// A whole record, valid until the next one. `body` writes the fields.
+    mutating func fill(
+        _ key: KeyBytes, _ version: UInt8, _ body: (inout RecordWriter) -> Void
+    ) -> UnsafeRawBufferPointer {
         count = 0
         uint8(version)
         uint32(0)
-    }
-
-    mutating func seal(key: KeyBytes) {
-        let body = UnsafeRawBufferPointer(rebasing: bytes[RecordFrame.header...])
-        let sum = RecordFrame.checksum(key: key, version: bytes[0], body: body)
+        body(&self)
+        let record = UnsafeRawBufferPointer(start: base, count: count)
+        let fields = UnsafeRawBufferPointer(rebasing: record[RecordFrame.header...])
+        let sum = RecordFrame.checksum(key: key, version: version, body: fields)
         base.storeBytes(of: sum.littleEndian, toByteOffset: 1, as: UInt32.self)
+        return record
     }
 
     // A body of hundreds of megabytes is not kept for the next record.

@@ -6,16 +6,14 @@ extension Transaction where Access == Writing {
     public func put(
         _ table: Table, _ key: KeyBytes, version: UInt8 = 1, _ fill: (inout RecordWriter) -> Void
     ) throws(StorageError) {
-        try seal(key, version, fill)
-        try store(table, key, state.writer.bytes, 0)
+        try store(table, key, state.writer.fill(key, version, fill), 0)
     }
 
     /// The same for a key above all others of its table: no search, no half-empty pages.
     public func append(
         _ table: Table, _ key: KeyBytes, version: UInt8 = 1, _ fill: (inout RecordWriter) -> Void
     ) throws(StorageError) {
-        try seal(key, version, fill)
-        try store(table, key, state.writer.bytes, UInt32(MDB_APPEND))
+        try store(table, key, state.writer.fill(key, version, fill), UInt32(MDB_APPEND))
     }
 
     /// Stores an index entry: a key whose value is one byte of flags, or nothing when they are 0.
@@ -59,14 +57,6 @@ extension Transaction where Access == Writing {
         name.append(UInt8(truncatingIfNeeded: table.index))
         name.append(contentsOf: key)
         try kept.span.bytes.withUnsafeBytes { (bytes) throws(StorageError) in try store(quarantine, name, bytes, 0) }
-    }
-
-    private func seal(
-        _ key: KeyBytes, _ version: UInt8, _ fill: (inout RecordWriter) -> Void
-    ) throws(StorageError) {
-        state.writer.begin(version: version)
-        fill(&state.writer)
-        state.writer.seal(key: key)
     }
 
     private func store(

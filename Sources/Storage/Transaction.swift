@@ -13,17 +13,28 @@ public struct Transaction<Access>: ~Copyable {
 }
 
 /// What lasts from one transaction to the next: table handles, the record buffer; and the open one's cursors.
+///
+/// Looked at for every record: its parts are constants that hold what changes, because each use of a variable of a
+/// class is checked for exclusive access when the program runs.
 final class TransactionState {
-    var tables: [MDB_dbi]
-    var cursors: [OpaquePointer?]
+    /// By the table's index.
+    let tables: UnsafeMutableBufferPointer<MDB_dbi>
+    let cursors: UnsafeMutableBufferPointer<OpaquePointer?>
     var writer = RecordWriter()
-    var effects = GroupEffects()
+    let effects = GroupEffects()
     let faults: FaultInjector?
 
     init(tables count: Int, faults: FaultInjector?) {
-        tables = Array(repeating: 0, count: count)
-        cursors = Array(repeating: nil, count: count)
+        tables = .allocate(capacity: count)
+        tables.initialize(repeating: 0)
+        cursors = .allocate(capacity: count)
+        cursors.initialize(repeating: nil)
         self.faults = faults
+    }
+
+    deinit {
+        tables.deallocate()
+        cursors.deallocate()
     }
 
     /// A group begins; its effects are collected up to so many bytes.

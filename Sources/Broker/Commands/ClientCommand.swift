@@ -81,7 +81,7 @@ extension Broker {
         return "id=\(connection.id) addr=\(connection.address) name=\(text(connection.name))"
             + " age=\((now - connection.connectedAt) / 1_000) idle=\((now - connection.lastActive) / 1_000)"
             + " flags=\(connection.blocked == nil ? "N" : "b") db=0"
-            + " qbuf=\(connection.inbound.readableBytes) omem=\(connection.outstanding)"
+            + " qbuf=\(connection.inbound.count) omem=\(connection.outstanding)"
             + " cmd=\(connection.lastCommand?.name.lowercased() ?? "NULL") user=default"
             + " resp=\(connection.output.version.rawValue)"
             + " lib-name=\(text(connection.libraryName)) lib-ver=\(text(connection.libraryVersion))\n"

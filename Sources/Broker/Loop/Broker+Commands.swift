@@ -3,12 +3,20 @@ import MartletProtocol
 import MartletStorage
 import NIOCore
 
+/// A command that was found and may be run, with its arguments. It is not yet passed.
+struct Call {
+    let command: Command
+    var cursor: ArgumentCursor
+    /// Bytes of the request.
+    let size: Int
+}
+
 /// One command: found, checked, run, answered.
 extension Broker {
     /// The next command of `connection` that is to be run, not yet passed. Those that cannot be run are answered here.
-    func next(_ connection: Connection, _ now: Timestamp) -> (Command, ArgumentCursor)? {
-        while connection.canRun, connection.inbound.readableBytes > 0 {
-            switch connection.parser.next(in: &connection.inbound) {
+    func next(_ connection: Connection, _ now: Timestamp) -> Call? {
+        while connection.canRun {
+            switch connection.inbound.next() {
             case .incomplete: return nil
             case .invalid(let violation):
                 connection.output.error(violation.message)
@@ -18,12 +26,11 @@ extension Broker {
             case .tooBig:
                 connection.output.error(Self.tooBig)
                 done(connection)
-            case .request:
-                let request = connection.parser.request(in: connection.inbound)
+            case .request(let request, let size):
                 do throws(CommandError) {
                     let command = try find(request, connection)
                     (connection.lastCommand, connection.lastActive) = (command, now)
-                    return (command, ArgumentCursor(request))
+                    return Call(command: command, cursor: ArgumentCursor(request), size: size)
                 } catch {
                     statistics.refused += 1
                     connection.output.error(error)
@@ -73,48 +80,45 @@ extension Broker {
 
     /// The command just run is passed.
     func done(_ connection: Connection) {
-        connection.inbound.moveReaderIndex(forwardBy: connection.parser.consumed)
-        connection.parser.advance()
+        connection.inbound.pass()
         statistics.commands += 1
     }
 
     func runLocal(
         _ run: @Sendable (inout ArgumentCursor, Connection, Broker) throws(CommandError) -> Void,
-        _ cursor: ArgumentCursor, _ connection: Connection
+        _ call: inout Call, _ connection: Connection
     ) {
-        var cursor = cursor
         group.commands += 1
         do throws(CommandError) {
-            try run(&cursor, connection, self)
+            try run(&call.cursor, connection, self)
         } catch {
             refuse(error, connection)
         }
-        if !monitors.isEmpty, let command = connection.lastCommand { monitor(command, cursor.request, connection) }
+        if !monitors.isEmpty { monitor(call, connection) }
         done(connection)
     }
 
     /// Runs a command that changes nothing. A failure is answered: there is nothing to undo.
     func read<A>(
-        _ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ engine: borrowing Engine,
-        _ now: Timestamp, _ transaction: borrowing Transaction<A>
+        _ call: inout Call, _ connection: Connection, _ engine: borrowing Engine, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
     ) {
-        var cursor = cursor
         // A pipeline of slow looks must not hold up everybody else.
-        group.commands += command.flags.contains(.fast) ? 1 : GroupLimits.slowCommand
+        group.commands += call.command.flags.contains(.fast) ? 1 : GroupLimits.slowCommand
         let end = connection.output.bytes.count
         do {
-            switch command.run {
+            switch call.command.run {
             case .read(let parse):
-                let operation = try parse(&cursor, connection)
+                let operation = try parse(&call.cursor, connection)
                 connection.output.answer(try engine.answer(operation, now: now, in: transaction))
             case .inspect(let parse):
-                let inspection = try parse(&cursor)
+                let inspection = try parse(&call.cursor)
                 if case .stream(.read(let read)) = inspection {
                     try follow(read, connection, engine, now, transaction)
                 } else {
                     try inspect(inspection, &connection.output, engine, now, transaction)
                 }
-            case .local, .write: preconditionFailure("\(command.name) does not read")
+            case .local, .write: preconditionFailure("\(call.command.name) does not read")
             }
         } catch let error as StorageError {
             connection.output.cut(to: end)
@@ -124,46 +128,44 @@ extension Broker {
         } catch {
             refuse(CommandError(.error, "\(error)"), connection)
         }
-        observe(command, cursor.request, connection)
+        observe(call, connection)
         done(connection)
     }
 
     /// Runs a command inside the group. A refusal is its answer; a storage failure ends the group.
     func write(
-        _ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ engine: inout Engine,
-        _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+        _ call: inout Call, _ connection: Connection, _ engine: inout Engine, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         group.commands += 1
-        group.bytes += connection.parser.consumed
+        group.bytes += call.size
         let operation: Operation
         do throws(CommandError) {
-            if let refusal = gate.refusal(command.flags, now) { throw refusal }
-            operation = try self.operation(command, cursor, connection)
-            if let refusal = gate.refusal(operation.flags(command), now) { throw refusal }
+            if let refusal = gate.refusal(call.command.flags, now) { throw refusal }
+            operation = try self.operation(&call, connection)
+            if let refusal = gate.refusal(operation.flags(call.command), now) { throw refusal }
         } catch {
             refuse(error, connection)
             return done(connection)
         }
         let answer = try engine.apply(operation, now: now, in: transaction)
         put(answer, connection)
-        observe(command, cursor.request, connection)
+        observe(call, connection)
         done(connection)
     }
 
-    func operation(
-        _ command: Command, _ cursor: ArgumentCursor, _ connection: Connection
-    ) throws(CommandError) -> Operation {
-        var cursor = cursor
-        switch command.run {
-        case .read(let parse), .write(let parse): return try parse(&cursor, connection)
-        case .local, .inspect: preconditionFailure("\(command.name) has no operation")
+    func operation(_ call: inout Call, _ connection: Connection) throws(CommandError) -> Operation {
+        switch call.command.run {
+        case .read(let parse), .write(let parse): return try parse(&call.cursor, connection)
+        case .local, .inspect: preconditionFailure("\(call.command.name) has no operation")
         }
     }
 
     /// Whether an operation that ran out of room may use what is kept for finishing the work in hand.
-    func finishesWork(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection) -> Bool {
+    func finishesWork(_ call: Call, _ connection: Connection) -> Bool {
+        var call = call
         do throws(CommandError) {
-            let flags = try operation(command, cursor, connection).flags(command)
+            let flags = try operation(&call, connection).flags(call.command)
             return flags.isDisjoint(with: [.denyOutOfMemory, .handsOut])
         } catch {
             return false

@@ -32,11 +32,7 @@ extension Broker {
     func received(_ bytes: ByteBuffer, _ connection: Connection) {
         guard !connection.isClosing else { return }
         statistics.inputBytes += Int64(bytes.readableBytes)
-        if connection.inbound.readableBytes == 0 {
-            connection.inbound = receiveBuffers.keep(bytes)
-        } else {
-            connection.inbound.writeImmutableBuffer(bytes)
-        }
+        connection.inbound.append(bytes, receiveBuffers)
         if connection.blocked == nil { makeReady(connection) } else { account(connection) }
     }
 
@@ -90,7 +86,7 @@ extension Broker {
     /// Keeps the totals of what waits to be parsed, and stops reading from those who cannot use more.
     func account(_ connection: Connection) {
         guard !connection.isClosed else { return }
-        let bytes = connection.inbound.readableBytes
+        let bytes = connection.inbound.count
         totalInbound += bytes - connection.countedInbound
         connection.countedInbound = bytes
         if totalInbound > configuration.inputBytes,
@@ -105,7 +101,7 @@ extension Broker {
     private func updateReading(_ connection: Connection) {
         let waits = connection.blocked != nil || connection.isReady
         if connection.isFull { connection.mayHaveCommands = true }
-        let pause = connection.isFull || (waits && connection.inbound.readableBytes > InputLimits.idle)
+        let pause = connection.isFull || (waits && connection.inbound.count > InputLimits.idle)
         guard pause != connection.isPaused else { return }
         connection.isPaused = pause
         if !pause, connection.owesRead {

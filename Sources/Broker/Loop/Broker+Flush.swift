@@ -31,7 +31,7 @@ extension Broker {
             connection.context?.close(promise: nil)
         }
         recycle(replies.takeBytes())
-        connection.compact()
+        connection.inbound.compact()
         resume(connection)
         account(connection)
     }
@@ -78,7 +78,7 @@ extension Broker {
     private func resume(_ connection: Connection) {
         guard connection.mayHaveCommands, connection.canRun else { return }
         connection.mayHaveCommands = false
-        if connection.inbound.readableBytes > 0 { makeReady(connection) }
+        if connection.inbound.count > 0 { makeReady(connection) }
     }
 
     private func setOutstanding(_ connection: Connection, _ bytes: Int, largest: Int) {

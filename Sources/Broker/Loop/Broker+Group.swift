@@ -27,12 +27,12 @@ extension Broker {
     /// Runs what needs no storage, up to the first command that does.
     private func runLocal(_ connection: Connection, _ now: Timestamp) {
         begin(connection)
-        while !group.isFull, let (command, cursor) = next(connection, now) {
-            guard case .local(let run) = command.run else {
-                connection.need = needs(command)
+        while !group.isFull, var call = next(connection, now) {
+            guard case .local(let run) = call.command.run else {
+                connection.need = needs(call.command)
                 return
             }
-            runLocal(run, cursor, connection)
+            runLocal(run, &call, connection)
         }
     }
 
@@ -42,19 +42,19 @@ extension Broker {
             try store.read { (engine, transaction) throws(StorageError) in
                 group.mark = BrokerClock.bootMicroseconds()
                 for connection in queue where connection.need == .reading {
-                    while !group.isFull, let (command, cursor) = next(connection, now) {
-                        if needs(command) == .writing {
+                    while !group.isFull, var call = next(connection, now) {
+                        if needs(call.command) == .writing {
                             connection.need = .writing
                             break
                         }
-                        read(command, cursor, connection, engine, now, transaction)
+                        read(&call, connection, engine, now, transaction)
                     }
                 }
             }
         } catch {
             // There is no snapshot: each command that needs one is told why.
             for connection in queue where connection.need == .reading {
-                guard let (_, _) = next(connection, now) else { continue }
+                guard next(connection, now) != nil else { continue }
                 connection.output.error(gate.failure(error))
                 done(connection)
                 connection.need = .nothing
@@ -107,12 +107,12 @@ extension Broker {
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         note(connection)
-        while !group.isFull, let (command, cursor) = next(connection, now) {
-            switch command.run {
-            case .local(let run): runLocal(run, cursor, connection)
-            case .read where needs(command) != .writing, .inspect:
-                read(command, cursor, connection, engine, now, transaction)
-            case .read, .write: try write(command, cursor, connection, &engine, now, transaction)
+        while !group.isFull, var call = next(connection, now) {
+            switch call.command.run {
+            case .local(let run): runLocal(run, &call, connection)
+            case .read where needs(call.command) != .writing, .inspect:
+                read(&call, connection, engine, now, transaction)
+            case .read, .write: try write(&call, connection, &engine, now, transaction)
             }
         }
     }
@@ -161,7 +161,7 @@ extension Broker {
     private func settle(_ queue: [Connection]) {
         guard group.isFull else { return }
         var rest: [Connection] = []
-        for connection in queue where connection.canRun && connection.inbound.readableBytes > 0 {
+        for connection in queue where connection.canRun && connection.inbound.count > 0 {
             guard !connection.isReady else { continue }
             connection.isReady = true
             connection.notedIn == group.number ? rest.append(connection) : ready.append(connection)

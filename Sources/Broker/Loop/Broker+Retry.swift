@@ -10,33 +10,34 @@ extension Broker {
         for note in group.notes.reversed() { note.restore() }
         var tried = 0
         for connection in queue {
-            while tried < GroupLimits.commands, !connection.isClosed, let (command, cursor) = next(connection, now) {
+            while tried < GroupLimits.commands, !connection.isClosed, let call = next(connection, now) {
                 tried += 1
-                runAlone(command, cursor, connection, now)
+                runAlone(call, connection, now)
             }
             // The rest follows in the next group.
             if connection.canRun, tried >= GroupLimits.commands { makeReady(connection) }
         }
     }
 
-    private func runAlone(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp) {
+    private func runAlone(_ call: Call, _ connection: Connection, _ now: Timestamp) {
+        var call = call
         group.mark = BrokerClock.bootMicroseconds()
-        switch command.run {
+        switch call.command.run {
         case .local(let run):
             begin(connection)
-            runLocal(run, cursor, connection)
+            runLocal(run, &call, connection)
         case .read, .inspect:
             begin(connection)
-            readAlone(command, cursor, connection, now)
+            readAlone(&call, connection, now)
         case .write:
-            writeAlone(command, cursor, connection, now)
+            writeAlone(&call, connection, now)
         }
     }
 
-    private func readAlone(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp) {
+    private func readAlone(_ call: inout Call, _ connection: Connection, _ now: Timestamp) {
         do throws(StorageError) {
             try store.read { (engine, transaction) throws(StorageError) in
-                read(command, cursor, connection, engine, now, transaction)
+                read(&call, connection, engine, now, transaction)
             }
         } catch {
             refuse(gate.failure(error), connection)
@@ -44,13 +45,13 @@ extension Broker {
         }
     }
 
-    private func writeAlone(_ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp) {
-        guard let error = tryAlone(command, cursor, connection, now) else { return }
+    private func writeAlone(_ call: inout Call, _ connection: Connection, _ now: Timestamp) {
+        guard let error = tryAlone(&call, connection, now) else { return }
         // It was undone, its reading too: it is the next command again.
-        guard let (command, cursor) = next(connection, now) else { return }
+        guard var call = next(connection, now) else { return }
         // What finishes work in hand may use the room that is kept for it.
-        if error.kind == .full, finishesWork(command, cursor, connection), store.giveUpReserve() {
-            guard tryAlone(command, cursor, connection, now) != nil, next(connection, now) != nil else { return }
+        if error.kind == .full, finishesWork(call, connection), store.giveUpReserve() {
+            guard tryAlone(&call, connection, now) != nil, next(connection, now) != nil else { return }
         }
         gate.failed(error, store, now, logger)
         refuse(gate.failure(error), connection)
@@ -58,9 +59,7 @@ extension Broker {
     }
 
     /// One command in a group of its own; the failure if it failed, everything as before it.
-    private func tryAlone(
-        _ command: Command, _ cursor: ArgumentCursor, _ connection: Connection, _ now: Timestamp
-    ) -> StorageError? {
+    private func tryAlone(_ call: inout Call, _ connection: Connection, _ now: Timestamp) -> StorageError? {
         group.begin()
         note(connection)
         let shown = monitored.writerIndex
@@ -69,7 +68,7 @@ extension Broker {
             engineInstant = try store.write(
                 now: now,
                 { (engine, transaction) throws(StorageError) in
-                    try write(command, cursor, connection, &engine, now, transaction)
+                    try write(&call, connection, &engine, now, transaction)
                     try serve(&engine, now, transaction)
                     return try engine.nextInstant(in: transaction)
                 })

@@ -138,8 +138,7 @@ struct Group {
 /// What it takes to undo what a group did to a connection.
 struct ConnectionNote {
     let connection: Connection
-    let readerIndex: Int
-    let parserMark: RequestParser.Mark
+    let inbound: Inbound.Mark
     let outputEnd: Int
     let handOuts: Int
     let blocked: Connection.Blocked?
@@ -147,8 +146,7 @@ struct ConnectionNote {
 
     init(_ connection: Connection) {
         self.connection = connection
-        readerIndex = connection.inbound.readerIndex
-        parserMark = connection.parser.mark
+        inbound = connection.inbound.mark
         outputEnd = connection.output.bytes.count
         handOuts = connection.handOuts.count
         blocked = connection.blocked
@@ -156,8 +154,7 @@ struct ConnectionNote {
     }
 
     func restore() {
-        connection.inbound.moveReaderIndex(to: readerIndex)
-        connection.parser.rewind(to: parserMark)
+        connection.inbound.rewind(to: inbound)
         connection.output.cut(to: outputEnd)
         connection.handOuts.removeSubrange(handOuts...)
         connection.blocked = blocked

@@ -32,9 +32,7 @@ final class Connection {
     let outputLimit: Int
     var context: ChannelHandlerContext?
 
-    /// Bytes that came and have not been used up.
-    var inbound = ByteBuffer()
-    var parser: RequestParser
+    var inbound: Inbound
     /// Replies of the group that is running.
     var output = ReplyWriter()
     /// Bytes of replies that wait for the disk.
@@ -67,7 +65,7 @@ final class Connection {
     /// How many of them it had taken at the last look for a stall.
     var takenAtLastLook = 0
 
-    var isAuthenticated: Bool { didSet { parser.isAuthenticated = isAuthenticated } }
+    var isAuthenticated: Bool { didSet { inbound.isAuthenticated = isAuthenticated } }
     /// What NEXT repeats.
     var lastReserve: ReserveRequest?
     var lastKeepalive: Milliseconds?
@@ -87,7 +85,7 @@ final class Connection {
         (self.id, self.address, self.connectedAt, self.lastActive) = (id, address, now, now)
         self.outputLimit = outputLimit
         self.isAuthenticated = isAuthenticated
-        parser = RequestParser(isAuthenticated: isAuthenticated)
+        inbound = Inbound(isAuthenticated: isAuthenticated)
     }
 
     /// In RESP2 a connection that listens can do little else: its replies could not be told from messages.
@@ -115,19 +113,6 @@ final class Connection {
 
     static let shortestKeepalive: Milliseconds = 10
     private static let keptAlive = [Array("redis-py".utf8), Array("martlet".utf8)]
-
-    /// Frees what an idle connection needs no more: bytes used up, and room that was only needed for them.
-    func compact() {
-        guard inbound.readableBytes > 0 else {
-            inbound = ByteBuffer()
-            return
-        }
-        if inbound.readableBytes * 4 < inbound.storageCapacity {
-            inbound = ByteBuffer(bytes: inbound.readableBytesView)
-        } else if inbound.readerIndex > 64 * 1024 {
-            inbound.discardReadBytes()
-        }
-    }
 }
 
 /// How much may wait to be parsed.

@@ -4,23 +4,23 @@ import NIOCore
 /// MONITOR and SLOWLOG: what is run, shown to those who watch. Neither holds anybody up.
 extension Broker {
     /// A command was run since `group.mark`: it is shown to monitors, and remembered if it took long.
-    func observe(_ command: Command, _ request: Request, _ connection: Connection) {
+    func observe(_ call: Call, _ connection: Connection) {
         let now = BrokerClock.bootMicroseconds()
         let took = now - group.mark
         group.mark = now
         if took >= SlowLog.threshold {
-            slowLog.add(took, ShownArguments.of(request, command), connection, at: clock.now)
+            slowLog.add(took, ShownArguments.of(call.cursor.request, call.command), connection, at: clock.now)
         }
-        if !monitors.isEmpty { monitor(command, request, connection) }
+        if !monitors.isEmpty { monitor(call, connection) }
     }
 
-    func monitor(_ command: Command, _ request: Request, _ connection: Connection) {
+    func monitor(_ call: Call, _ connection: Connection) {
         // As Redis has it.
-        guard !command.flags.contains(.admin) else { return }
+        guard !call.command.flags.contains(.admin) else { return }
         guard monitored.readableBytes < MonitorLimits.round else { return monitoredSkips += 1 }
         let fraction = String(clock.microseconds % 1_000_000 + 1_000_000).dropFirst()
         monitored.writeString("+\(clock.microseconds / 1_000_000).\(fraction) [0 \(connection.address)]")
-        for argument in ShownArguments.of(request, command) {
+        for argument in ShownArguments.of(call.cursor.request, call.command) {
             monitored.writeString(" ")
             monitored.writeQuoted(argument)
         }

@@ -36,16 +36,13 @@ public struct Keyword: Hashable, Sendable {
             self.init(high: 0, low: 0)
             return
         }
-        var halves: (UInt64, UInt64) = (0, 0)
-        for position in 0..<count {
-            let byte = span[start + position]
-            guard byte != 0 else {
-                self.init(high: 0, low: 0)
-                return
-            }
-            Self.put(byte, at: position, in: &halves)
+        let (above, below) = (min(8, count), max(0, count - 8))
+        let (high, low) = (span.word(start, count: above), span.word(start + 8, count: below))
+        guard !Digits.hasZero(high, first: above), !Digits.hasZero(low, first: below) else {
+            self.init(high: 0, low: 0)
+            return
         }
-        self.init(high: halves.0, low: halves.1)
+        self.init(high: Digits.upperCased(high), low: Digits.upperCased(low))
     }
 
     @inline(__always)

@@ -94,20 +94,15 @@ public struct Request: Sendable {
 extension TaskID {
     /// Parses the text form out of `span`, which has at least `start + textLength` bytes.
     init?(_ span: Span<UInt8>, start: Int) {
-        var halves: (UInt64, UInt64) = (0, 0)
-        var digits = 0
-        for position in 0..<Self.textLength {
-            let byte = span[start + position]
-            if position == 8 || position == 13 || position == 18 || position == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
-                continue
-            }
-            guard let digit = Keyword.hexDigit(byte) else { return nil }
-            if digits < 16 { halves.0 = halves.0 << 4 | digit } else { halves.1 = halves.1 << 4 | digit }
-            digits += 1
-        }
-        guard halves.0 >> 12 & 0xF == 7, halves.1 >> 62 == 2 else { return nil }
-        let sequence = (halves.0 & ~0xFFFF) | (halves.0 & 0xFFF) << 4 | halves.1 >> 58 & 0xF
-        self.init(sequence: sequence, check: halves.1)
+        let dash = UInt8(ascii: "-")
+        guard span[start + 8] == dash, span[start + 13] == dash, span[start + 18] == dash, span[start + 23] == dash,
+            let first = Digits.hexadecimal(span.word(start)),
+            let second = Digits.hexadecimal(span.half(start + 9) << 32 | span.half(start + 14)),
+            let third = Digits.hexadecimal(span.half(start + 19) << 32 | span.half(start + 24)),
+            let fourth = Digits.hexadecimal(span.word(start + 28))
+        else { return nil }
+        let (high, low) = (first << 32 | second, third << 32 | fourth)
+        guard high >> 12 & 0xF == 7, low >> 62 == 2 else { return nil }
+        self.init(sequence: (high & ~0xFFFF) | (high & 0xFFF) << 4 | low >> 58 & 0xF, check: low)
     }
 }
