@@ -1,4 +1,4 @@
-/// Small pieces of a reply, one after the other, in room that was made sure of once. A hand-out has three dozen of them.
+/// Small pieces of a reply, one after the other, in room that was made sure of once: a hand-out has three dozen.
 @safe public struct ReplyPieces: ~Copyable {
     private var place: UnsafeMutablePointer<UInt8>
     private let end: UnsafeMutablePointer<UInt8>
