@@ -56,7 +56,7 @@ let package = Package(
         .target(
             name: "MartletBroker",
             dependencies: [
-                "MartletEngine", "MartletStorage", "MartletProtocol", nio, nioPosix, logging, lifecycle,
+                "MartletEngine", "MartletStorage", "MartletProtocol", nio, nioPosix, logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             path: "Sources/Broker", swiftSettings: safe),
@@ -70,7 +70,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "MartletBroker", "MartletBench", "MartletClient", "MartletProtocol", logging, lifecycle,
+                "MartletBroker", "MartletBench", "MartletClient", "MartletProtocol", logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/martlet", swiftSettings: safe),

@@ -1,9 +1,9 @@
 import ArgumentParser
-import Dispatch
 import FoundationEssentials
 import Glibc
 import Logging
 import MartletBroker
+import UnixSignals
 
 /// `martlet serve`: runs the broker until SIGTERM, SIGINT or SHUTDOWN.
 struct ServeCommand: AsyncParsableCommand {
@@ -43,28 +43,21 @@ struct ServeCommand: AsyncParsableCommand {
         var logger = Logger(label: "martlet")
         logger.logLevel = configuration.logLevel
         do {
+            // Trapped before anybody can know that the broker runs: a stop that comes at once is none too early.
+            let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
             let broker = try await BrokerServer.start(configuration, logger: logger)
-            let signals = [SIGTERM, SIGINT].map { signal in onSignal(signal) { broker.stop() } }
+            let stopper = Task { for await _ in signals { broker.stop() } }
+            defer { stopper.cancel() }
             let data = URL(filePath: configuration.dataDirectory).standardizedFileURL.path
             let host = broker.host.contains(":") ? "[\(broker.host)]" : broker.host
             writeLine(
                 "martlet \(Version.martlet) ready: resp \(host):\(broker.port), data \(data), pid \(getpid())",
                 to: STDOUT_FILENO)
             try await broker.waitUntilStopped()
-            for signal in signals { signal.cancel() }
         } catch let error as StartError {
             throw error
         } catch {
             throw StartError(EX_SOFTWARE, "\(error)")
         }
     }
-}
-
-/// Runs `body` when the process gets `number`, which then does nothing else.
-private func onSignal(_ number: Int32, _ body: @escaping @Sendable () -> Void) -> any DispatchSourceSignal {
-    signal(number, SIG_IGN)
-    let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-    source.setEventHandler(handler: body)
-    source.resume()
-    return source
 }

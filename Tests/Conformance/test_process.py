@@ -1,13 +1,17 @@
 """The process: how it starts, refuses to start, and stops."""
 
 import os
+import pathlib
+import re
+import select
 import signal
 import stat
 import subprocess
+import threading
 
 import pytest
 
-from broker import eventually, run_serve
+from broker import BINARY, eventually, run_serve
 from wire import tasks
 
 
@@ -19,6 +23,45 @@ def test_an_orderly_stop_tells_blocked_callers_and_exits_with_0(broker, number):
         assert broker.stop(number) == 0
         assert client.read().code == "STOPPING"
         assert client.at_end()
+
+
+def traps(process, number):
+    """Whether a process has a handler for this signal."""
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"^SigCgt:\s*([0-9a-f]+)", status, re.M).group(1), 16) >> (number - 1) & 1
+
+
+def fill(pipe):
+    """Whoever writes to the pipe next waits until somebody reads."""
+    os.set_blocking(pipe, False)
+    try:
+        while True:
+            os.write(pipe, b"." * 4096)
+    except BlockingIOError:
+        os.set_blocking(pipe, True)
+
+
+def test_signals_are_trapped_before_anybody_can_know_that_it_runs(tmp_path):
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    password.chmod(0o644)
+    log, full = os.pipe()
+    fill(full)
+    # It warns of the password file that others may read, before it listens, and cannot go on.
+    process = subprocess.Popen(
+        [BINARY, "serve", "--port", "0", "--data", tmp_path / "data", "--password-file", password],
+        stdout=subprocess.PIPE, stderr=full)
+    os.close(full)
+    try:
+        eventually(lambda: traps(process, signal.SIGTERM) and traps(process, signal.SIGINT), what="a trap")
+        assert not select.select([process.stdout], [], [], 0)[0]
+        threading.Thread(target=lambda: os.fdopen(log, "rb").read(), daemon=True).start()
+        assert b"ready" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_what_was_acknowledged_is_there_after_a_stop_and_a_start(broker):
