@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import pytest
+import yaml
 
 from broker import BINARY, ROOT, eventually, run_serve
 from wire import encode
@@ -203,7 +204,6 @@ def test_the_unit_starts_the_broker_as_its_settings_say(tmp_path):
 
 
 def test_the_compose_file_is_one():
-    yaml = pytest.importorskip("yaml")
     service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["martlet"]
     assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).exists()
     assert service["ports"] == ["127.0.0.1:7379:7379"]
