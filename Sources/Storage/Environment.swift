@@ -14,7 +14,7 @@ public struct EnvironmentOptions {
     public var durability: Durability
 
     /// Bytes of the journal, unless said otherwise.
-    public static let defaultJournal = 4 << 20
+    public static let defaultJournal = 8 << 20
 
     public init(
         maxBytes: Int = 1 << 40, journalBytes: Int = Self.defaultJournal, durability: Durability = .always,

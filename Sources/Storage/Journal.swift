@@ -22,7 +22,7 @@ public enum Durability: Sendable {
 /// that was committed are never mistaken for later ones, and a torn entry ends what is read.
 final class Journal {
     /// The most effects between two commits: bounds the pages LMDB holds in memory, and the time a restart takes.
-    static let effectLimit = 32_768
+    static let effectLimit = 65_536
 
     let capacity: Int
     private let file: JournalFile

@@ -19,7 +19,7 @@ extension Setting {
             "When a change is on the disk: always, before it is answered; everysec, a second later at the latest."
         ) { $1.durability = $0 == "everysec" ? .everySecond : .always },
         integer(
-            "journal-mb", 4, 0...64, "The journal in front of the data file in MiB; 0: none, every group is a commit.",
+            "journal-mb", 8, 0...64, "The journal in front of the data file in MiB; 0: none, every group is a commit.",
             [.lowMemory: 1]
         ) { $1.journalBytes = $0 << 20 },
         integer(
