@@ -3,8 +3,8 @@ public import MartletStorage
 
 extension Engine {
     /// Bookkeeping of what is due by `now`, oldest first, at most `limit` of it: SCHEDULED tasks become PENDING, leases
-    /// and attempts end, times to live end, records of ended tasks go. Where what happened to one task changes many
-    /// others, it does so many of those and stops: others must not wait long.
+    /// and attempts end, times to live end, records of ended tasks go, open breakers have cooled down. Where what
+    /// happened to one task changes many others, it does so many of those and stops: others must not wait long.
     /// - Returns: how much it did; less than `limit`: nothing is left.
     public mutating func advance(
         to now: Timestamp, limit: Int, in transaction: borrowing Transaction<Writing>
@@ -44,12 +44,17 @@ extension Engine {
         case laterWave
     }
 
-    /// The first lease or timer that is due by `now` and before `bound`.
+    /// The first breaker that has cooled down, lease or timer that is due by `now` and before `bound`.
     private mutating func letNextHappen(
         by now: Timestamp, before bound: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Happening {
         let timer = try firstTimer(by: now, transaction)
         let lease = leases.deadlines.first.flatMap { $0.at <= now ? $0 : nil }
+        // A lease that ended before is a failure while it was open.
+        if let cooled = breakers.firstCooled, cooled.at <= now, cooled.at <= lease?.at ?? .max {
+            change(breaker: cooled.number, cooled.at) { _ in }
+            return .done
+        }
         if let lease, timer.map({ lease.at <= $0.at }) ?? true {
             guard lease.at < bound else { return .nothing }
             try endLease(lease.id, now, transaction)
@@ -188,6 +193,7 @@ extension Engine {
     public func mayBeDue(by now: Timestamp) -> Bool {
         isBehind(at: now) || watchers.nextDeadline.map { $0 <= now } ?? false
             || nextLimitInstant.map { $0 <= now } ?? false || nextGateInstant.map { $0 <= now } ?? false
+            || breakers.firstCooled.map { $0.at <= now } ?? false
     }
 
     /// Whether bookkeeping may be due by `now`.
@@ -200,7 +206,7 @@ extension Engine {
         var next = [
             room.nextDeadline, watchers.nextDeadline, drains.nextDeadline, leases.deadlines.first?.at,
             crons.nextInstant, nextLimitInstant,
-            nextGateInstant,
+            nextGateInstant, breakers.firstCooled?.at,
         ].compactMap { $0 }.min()
         if timerBound < next ?? .max,
             let first = try transaction.first(Tables.timers, from: KeyBytes(), prefix: KeyBytes())

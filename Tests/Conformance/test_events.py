@@ -197,9 +197,13 @@ def test_breakers_are_told_too(broker):
         subscription.psubscribe("breaker:*")
         assert subscription.get_message(timeout=5)["type"] == "psubscribe"
         writer("BREAKER.REPORT", "mail", "FAIL")
-        eventually(lambda: as_map(writer("BREAKER.ALLOW", "mail"))["allowed"])
+        # That it has cooled down is told at that instant, whether somebody asks or not.
+        told = messages(subscription, 2)
+        opened, cooled = (json.loads(m["data"])["at"] for m in told)
+        assert 20 <= cooled - opened < 1000
+        assert as_map(writer("BREAKER.ALLOW", "mail"))["allowed"]
         writer("BREAKER.REPORT", "mail", "OK")
-        told = messages(subscription, 3)
+        told += messages(subscription, 1)
         assert [m["channel"] for m in told] == [b"breaker:mail:open", b"breaker:mail:half_open", b"breaker:mail:closed"]
         events = [json.loads(m["data"]) for m in told]
         assert [(e["id"], e["queue"], e["type"]) for e in events] == [("mail", "", "@breaker")] * 3

@@ -22,6 +22,8 @@ struct ModelBreaker {
         var since: Timestamp = 0
         var sent: Int64 = 0
         var succeeded: Int64 = 0
+        /// The phases it came into.
+        var phases: [BreakerPhase] = []
     }
 
     init(_ settings: BreakerSettings) {
@@ -34,16 +36,31 @@ struct ModelBreaker {
     func standing(_ now: Timestamp) -> Standing {
         var rules = first
         var standing = Standing()
+        var phases: [BreakerPhase] = []
+        func note() {
+            if standing.phase != phases.last ?? .closed { phases.append(standing.phase) }
+        }
         for event in events {
             standing = Self.later(standing, rules, event.at)
+            note()
             if case .changed(let settings) = event.what {
                 rules = settings
                 if standing.phase == .halfOpen, standing.succeeded >= rules.probes { standing = Standing() }
             } else {
                 Self.happen(event.what, event.at, rules, &standing)
             }
+            note()
         }
-        return Self.later(standing, rules, now)
+        standing = Self.later(standing, rules, now)
+        note()
+        standing.phases = phases
+        return standing
+    }
+
+    /// When it has cooled down; `nil`: it is not open.
+    func cooledAt(_ now: Timestamp) -> Timestamp? {
+        let standing = standing(now)
+        return standing.phase == .open ? standing.since + settings.cool : nil
     }
 
     /// What time alone does.
@@ -112,9 +129,18 @@ extension Model {
         case .fail: breakers[request.name]?.events.append((now, .failed))
         case .trip: breakers[request.name]?.events.append((now, .tripped))
         case .reset: breakers[request.name]?.events.append((now, .reset))
-        case .delete: breakers[request.name] = nil
+        case .delete:
+            let phases = breaker.standing(now).phases
+            let isClosed = phases.last ?? .closed == .closed
+            deletedPhases[request.name, default: []] += phases + (isClosed ? [] : [.closed])
+            breakers[request.name] = nil
         }
         return .ok
+    }
+
+    /// The phases that breakers of each name came into, as the stream tells them.
+    func breakerPhases(_ now: Timestamp) -> [Bytes: [BreakerPhase]] {
+        deletedPhases.merging(breakers.mapValues { $0.standing(now).phases }, uniquingKeysWith: +)
     }
 
     func breakerView(_ name: Bytes, _ now: Timestamp) -> Outcome {

@@ -27,6 +27,8 @@ struct Model {
     var served: [Ring: Turn] = [:]
     var limits: [Bytes: ModelLimit] = [:]
     var breakers: [Bytes: ModelBreaker] = [:]
+    /// The phases of those that are no more, by name.
+    var deletedPhases: [Bytes: [BreakerPhase]] = [:]
     /// The limits that tasks named together, as they were named first.
     var limitSets: [[Bytes]] = []
     var batches: [TaskID: ModelBatch] = [:]
@@ -170,9 +172,10 @@ extension Model {
         let ends = pauses.values.flatMap { [$0.adding, $0.handingOut] }.filter { $0 != .max && $0 > settledTo ?? .min }
         let crons = crons.values.compactMap(\.view.nextRun)
         let limits = limits.values.compactMap(\.nextInstant)
+        let cooled = breakers.values.compactMap { $0.cooledAt(settledTo ?? 0) }
         let batches = batches.values.compactMap { $0.over.map { $0 + Limits.batchKeep } }
         let texts = texts.values.compactMap(\.until)
         let held = holds.values.compactMap(\.until)
-        return (texts + tasks + calls + crons + batches + held + ends + limits).min()
+        return (texts + tasks + calls + crons + batches + held + ends + limits + cooled).min()
     }
 }

@@ -24,7 +24,7 @@ extension Simulation {
             told[move.id, default: []].append(move.to)
         }
         let isWhole = newest == UInt64(moves.count)
-        if isWhole { compareBreakers(moves, engine.breakerViews(now)) }
+        if isWhole { compareBreakers(moves) }
         for (id, states) in isWhole ? model.moves : told {
             let (expected, observed) = (model.moves[id] ?? [], told[id] ?? [])
             // Its queue was removed before the bookkeeping saw that its time, or that of one before it, was over.
@@ -41,18 +41,19 @@ extension Simulation {
         }
     }
 
-    /// Each breaker goes from where it was, and stands where it was told to be; that it has cooled down is not told.
-    private func compareBreakers(_ moves: [Event], _ views: [BreakerView]) {
-        var phases: [Bytes: BreakerPhase] = [:]
+    /// Each breaker goes from where it was, through the phases that it went through.
+    private func compareBreakers(_ moves: [Event]) {
+        var told: [Bytes: [BreakerPhase]] = [:]
         for case .breaker(let move) in moves {
-            let before = phases.updateValue(move.to, forKey: move.name) ?? .closed
+            let before = told[move.name]?.last ?? .closed
             if move.from != before { return found("breaker \(readable(move.name)) was \(before), not \(move.from)") }
+            told[move.name, default: []].append(move.to)
         }
-        for view in views {
-            let told = phases.removeValue(forKey: view.name) ?? .closed
-            guard told != view.phase, told != .open || view.phase != .halfOpen else { continue }
-            return found("breaker \(readable(view.name)) is \(view.phase), the stream tells \(told)")
+        let phases = model.breakerPhases(now).filter { !$0.value.isEmpty }
+        for name in Set(told.keys).union(phases.keys).sorted(by: { $0.lexicographicallyPrecedes($1) })
+        where told[name] != phases[name] {
+            let (expected, observed) = (phases[name] ?? [], told[name] ?? [])
+            return found("breaker \(readable(name)) came into \(expected), the stream tells \(observed)")
         }
-        if let gone = phases.first(where: { $0.value != .closed }) { found("\(readable(gone.key)) is no more") }
     }
 }

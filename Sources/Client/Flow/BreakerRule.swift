@@ -50,7 +50,7 @@ public struct BreakerDetails: Sendable {
     public var rule: BreakerRule
     /// Those that count now.
     public var failures: Int
-    /// When it opened, in Unix milliseconds; `nil`: it is closed.
+    /// When it opened, in Unix milliseconds; `nil`: it is not open.
     public var openedAt: Timestamp?
     /// When something is let through again; `nil`: now.
     public var retryAt: Timestamp?

@@ -72,6 +72,9 @@ struct BreakerState {
         return breaker
     }
 
+    /// When it has cooled down; `nil`: it is not open.
+    var cooledAt: Timestamp? { phase == .open ? since + settings.cool : nil }
+
     func allows(_ now: Timestamp) -> Bool {
         switch phase {
         case .closed: true
@@ -81,16 +84,16 @@ struct BreakerState {
 
     private var isPassable: Bool { phase == .closed || phase == .halfOpen && sent < settings.probes }
 
+    // What changes it is said of one that is as it is `at(now)`.
+
     /// Something is let through.
     mutating func letThrough(_ now: Timestamp) {
-        self = at(now)
         guard phase == .halfOpen else { return }
         if sent == succeeded { since = now }
         sent += 1
     }
 
-    mutating func succeed(_ now: Timestamp) {
-        self = at(now)
+    mutating func succeed() {
         guard phase == .halfOpen else { return }
         succeeded += 1
         sent = max(sent, succeeded)
@@ -103,7 +106,6 @@ struct BreakerState {
     }
 
     mutating func fail(_ now: Timestamp) {
-        self = at(now)
         switch phase {
         case .open: break
         case .halfOpen: trip(now)
@@ -114,8 +116,7 @@ struct BreakerState {
     }
 
     /// From now on under other settings; probes that would have been enough under them are.
-    mutating func change(_ settings: BreakerSettings, _ now: Timestamp) {
-        self = at(now)
+    mutating func change(_ settings: BreakerSettings) {
         self.settings = settings
         if phase == .halfOpen, succeeded >= settings.probes { reset() }
     }
@@ -167,6 +168,8 @@ struct BreakerTable {
     private var numbers: [Bytes: UInt32] = [:]
     /// Those that hold blocked callers back.
     private(set) var busy: Set<UInt32> = []
+    /// Those that are open, by when they have cooled down.
+    private var cooling = Deadlines()
 
     var isEmpty: Bool { states.isEmpty }
     var count: Int { states.count }
@@ -176,10 +179,15 @@ struct BreakerTable {
 
     func number(_ name: Bytes) -> UInt32? { numbers[name] }
 
+    /// Which has cooled down first, and when.
+    var firstCooled: (at: Timestamp, number: UInt32)? { cooling.first.map { ($0.at, UInt32($0.id)) } }
+
     subscript(number: UInt32) -> BreakerState? {
         get { states[number] }
         set {
             if let old = states[number] { numbers[old.name] = nil }
+            if let at = states[number]?.cooledAt { cooling.remove(.init(at: at, id: UInt64(number))) }
+            if let at = newValue?.cooledAt { cooling.insert(.init(at: at, id: UInt64(number))) }
             states[number] = newValue
             if let newValue { numbers[newValue.name] = number }
             if newValue?.queues.isEmpty ?? true { busy.remove(number) } else { busy.insert(number) }

@@ -14,7 +14,7 @@ extension Engine {
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         if let number = breakers.number(request.name) {
             // What was counted so far was counted under the old settings.
-            change(breaker: number) { $0.change(request.settings, now) }
+            change(breaker: number, now) { $0.change(request.settings) }
             return remember(request.request, .ok)
         }
         guard breakers.count < Limits.breakers else {
@@ -43,13 +43,13 @@ extension Engine {
         }
         switch request.verb {
         case .allow: return allow(breaker, request.request, now)
-        case .succeed: if breaker.at(now).phase == .halfOpen { change(breaker: number) { $0.succeed(now) } }
-        case .fail: change(breaker: number) { $0.fail(now) }
-        case .trip: change(breaker: number) { $0.trip(now) }
-        case .reset: change(breaker: number) { $0.reset() }
+        case .succeed: if breaker.at(now).phase == .halfOpen { change(breaker: number, now) { $0.succeed() } }
+        case .fail: change(breaker: number, now) { $0.fail(now) }
+        case .trip: change(breaker: number, now) { $0.trip(now) }
+        case .reset: change(breaker: number, now) { $0.reset() }
         case .delete:
             // Whom it held back may go on: that is as good as closed.
-            change(breaker: number) { $0.reset() }
+            change(breaker: number, now) { $0.reset() }
             touched.formUnion(breaker.queues)
             breakers[number] = nil
             try transaction.delete(Tables.breakers, queueKey(number))
@@ -60,7 +60,7 @@ extension Engine {
     private mutating func allow(_ breaker: BreakerState, _ request: RequestNonce?, _ now: Timestamp) -> Answer {
         let isAllowed = breaker.allows(now)
         let phase = breaker.at(now).phase
-        if isAllowed, phase == .halfOpen { change(breaker: breaker.number) { $0.letThrough(now) } }
+        if isAllowed, phase == .halfOpen { change(breaker: breaker.number, now) { $0.letThrough(now) } }
         guard isAllowed else { return .allowed(phase, false) }
         return remember(request, .allowed(phase))
     }
@@ -69,15 +69,32 @@ extension Engine {
         CommandError(.error, "no such breaker '\(String(decoding: name, as: UTF8.self))'")
     }
 
-    /// A breaker, to be changed: the way it was is kept. `isStored`: its record is written when the group closes.
-    mutating func change(breaker number: UInt32, isStored: Bool = true, _ body: (inout BreakerState) -> Void) {
-        guard var breaker = breakers[number] else { return }
-        if !undoLog.breakers.contains(where: { $0.number == number }) { undoLog.breakers.append((number, breaker)) }
-        if isStored { breaker.isChanged = true }
-        let before = breaker.phase
+    /// Changes a breaker as it is at that instant; its record is written when the group closes. That it has cooled down
+    /// is told before what comes of the change.
+    mutating func change(breaker number: UInt32, _ instant: Timestamp, _ body: (inout BreakerState) -> Void) {
+        guard let before = breakers[number] else { return }
+        keepForUndo(before)
+        var breaker = before.at(instant)
+        breaker.isChanged = true
+        tell(breaker, was: before.phase)
+        let phase = breaker.phase
         body(&breaker)
-        tell(breaker, was: before)
+        tell(breaker, was: phase)
         breakers[number] = breaker
+    }
+
+    /// Other queues wait at a breaker: that is in memory alone.
+    mutating func change(queuesAtBreaker number: UInt32, _ body: (inout Set<UInt32>) -> Void) {
+        guard let before = breakers[number] else { return }
+        keepForUndo(before)
+        var breaker = before
+        body(&breaker.queues)
+        breakers[number] = breaker
+    }
+
+    private mutating func keepForUndo(_ breaker: BreakerState) {
+        guard !undoLog.breakers.contains(where: { $0.number == breaker.number }) else { return }
+        undoLog.breakers.append((breaker.number, breaker))
     }
 
     /// An attempt at a task of this queue ended.
@@ -86,9 +103,9 @@ extension Engine {
             let number = breakers.number(name), let breaker = breakers[number]
         else { return }
         if failed {
-            if breaker.counts(kind) { change(breaker: number) { $0.fail(at) } }
+            if breaker.counts(kind) { change(breaker: number, at) { $0.fail(at) } }
         } else if breaker.at(at).phase == .halfOpen {
-            change(breaker: number) { $0.succeed(at) }
+            change(breaker: number, at) { $0.succeed() }
         }
     }
 

@@ -57,7 +57,7 @@ extension Engine {
         if let name = options.breaker, let number = breakers.number(name), let breaker = breakers[number],
             breaker.phase != .closed
         {
-            change(breaker: number) { $0.letThrough(now) }
+            change(breaker: number, now) { $0.letThrough(now) }
         }
         if let name = options.limit, let number = limits.number(name), limits[number]?.isOfSlots == false,
             !(task.limits.map { limitSets[$0.set].contains(name) } ?? false)
@@ -70,7 +70,7 @@ extension Engine {
     mutating func waitAtGates() {
         for (gate, queue) in heldBack {
             switch gate {
-            case .breaker(let number): change(breaker: number, isStored: false) { $0.queues.insert(queue) }
+            case .breaker(let number): change(queuesAtBreaker: number) { $0.insert(queue) }
             case .limit(let number, let cost): change(limit: number, isStored: false) { $0.queues[queue] = cost }
             }
         }
@@ -79,7 +79,7 @@ extension Engine {
 
     /// The queue is bound to other gates from now on.
     mutating func leaveGates(_ queue: UInt32) {
-        for number in breakers.busy { change(breaker: number, isStored: false) { $0.queues.remove(queue) } }
+        for number in breakers.busy { change(queuesAtBreaker: number) { $0.remove(queue) } }
         for number in limits.busy where limits[number]?.queues[queue] != nil {
             change(limit: number, isStored: false) { $0.queues[queue] = nil }
         }
@@ -91,7 +91,7 @@ extension Engine {
         for number in breakers.busy {
             guard let breaker = breakers[number], breaker.allows(now) else { continue }
             touched.formUnion(breaker.queues)
-            change(breaker: number, isStored: false) { $0.queues.removeAll() }
+            change(queuesAtBreaker: number) { $0.removeAll() }
         }
         for number in limits.busy {
             guard let limit = limits[number], !limit.queues.isEmpty else { continue }
