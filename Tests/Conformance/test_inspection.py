@@ -232,3 +232,9 @@ def test_redis_py_understands_the_inspection_commands(broker):
         assert client.client_kill_filter(_id=99999) == 0
         assert client.slowlog_len() == 0
         client.close()
+
+
+def test_config_set_says_how_settings_are_changed(broker):
+    with broker.connect() as client:
+        refusal = client("CONFIG", "SET", "maxmemory", "1gb")
+        assert refusal.code == "ERR" and all(word in refusal for word in ("flags", "MARTLET_", "configuration file"))
