@@ -14,8 +14,8 @@ import fcntl
 import pytest
 import termios
 
-from broker import BINARY, eventually
-from wire import tasks
+from broker import BINARY, ROOT, eventually
+from wire import as_map, tasks
 
 
 def test_add_prints_the_id_of_a_task_with_all_that_was_asked_for(run, json_of):
@@ -38,6 +38,99 @@ def test_add_reads_payloads_and_keeps_unique_keys(run, json_of, tmp_path):
     assert json_of("task", from_file["id"], "--payload")["payload"] == {"base64": "/wA="}
     piped = json_of("add", "q", "t", "-", input="typed")
     assert json_of("task", piped["id"], "--payload")["payload"] == "typed"
+
+
+# Each keyword of TASK.ADD as the tool says it, and what becomes of it.
+ADD_FLAGS = {
+    "PRIORITY": (("--priority", 8), ("priority", 8)),
+    "AT": (("--at", "2100-01-31T12:00:00Z"), ("run_at", 4_105_080_000_000)),
+    "DELAY": (("--delay", "5m"), ("state", "SCHEDULED")),
+    "RETRIES": (("--retries", 1), ("retries", 1)),
+    "BACKOFF": (("--backoff", "fixed 250ms"), ("next_try", 250)),
+    "JITTER": (("--jitter", 0, "--backoff", "fixed 1h"), ("next_try", 3_600_000)),
+    "LEASE": (("--lease", "7s"), ("lease_ms", 7_000)),
+    "TIMEOUT": (("--timeout", "4s"), ("allowed", 4_000)),
+    "TTL": (("--ttl", "200ms"), ("expires", True)),
+    "KEEP": (("--keep", "0"), ("kept", False)),
+    "GROUP": (("--group", "seven"), ("group", "seven")),
+    "ORDER": (("--order", "customer 7"), ("order", "customer 7")),
+    "LIMIT": (("--limit", "api=2"), ("left", 3)),
+    "TAGS": (("--tag", "a", "--tag", "b"), ("tags", ["a", "b"])),
+    "META": (("--meta", "trace=a=b", "--meta", "by="), ("meta", {"trace": "a=b", "by": ""})),
+    "UNIQUE": (("--unique", "k"), ("unique", "k")),
+    "AFTER": (("--after", "FIRST"), ("state", "BLOCKED")),
+    "BATCH": (("--batch", "BATCH"), ("total", 1)),
+    "REQ": (("--request", "once"), ("again", True)),
+    "FULL": (("--json",), ("state", "PENDING")),
+}
+
+
+def test_every_option_of_add_has_a_flag():
+    usage = re.search(r"^    TASK\.ADD (.*)$", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)[1]
+    while re.search(r"\[[^][]*\[[^][]*\]", usage):  # Options of options are in theirs.
+        usage = re.sub(r"(\[[^][]*)\[[^][]*\]", r"\1", usage)
+    keywords = set(re.findall(r"(?:\[|\| )([A-Z]+)", usage)) - {"LINEAR", "FIXED", "LIST"}
+    assert keywords == set(ADD_FLAGS)
+
+
+@pytest.mark.parametrize("keyword", ADD_FLAGS)
+def test_a_flag_of_add_does_what_the_option_does(broker, run, json_of, keyword):
+    flags, (field, expected) = ADD_FLAGS[keyword]
+    run("limits", "set", "api", "--rate", 5, "--per", "1h")
+    known = {"FIRST": json_of("add", "other", "t")["id"], "BATCH": json_of("batch", "new")}
+    add = ("add", "q", "t", "p", *(known.get(flag, flag) for flag in flags))
+    id = json_of(*add)["id"]
+    task = json_of("task", id)
+    if field in task:
+        assert task[field] == expected
+        return
+    with broker.connect() as client:
+        if field == "expires":
+            eventually(lambda: json_of("task", id)["state"] == "EXPIRED")
+            return
+        handed = tasks(client("TASK.RESERVE", 1, "q"))[0]
+        if field == "lease_ms":
+            assert handed["lease_ms"] == expected
+        elif field == "allowed":
+            assert handed["deadline"] - json_of("task", id)["started_at"] == expected
+        elif field == "next_try":
+            before = json_of("queues", "q")
+            failed = as_map(client("TASK.FAIL", id, handed["token"], "broke"))
+            history = json_of("task", id, "--history")["history"]
+            assert expected <= failed["run_at"] - history[-1]["at"] <= expected * (1 if keyword == "JITTER" else 1.1)
+            assert before["active"] == 1
+        elif field == "kept":
+            assert client("TASK.ACK", id, handed["token"]) == "OK" and run("task", id)[0] == 66
+        elif field == "left":
+            assert json_of("limits", "list", "api")["available"] == expected
+        elif field == "total":
+            assert json_of("batch", known["BATCH"])["total"] == expected
+        elif field == "again":
+            assert json_of(*add)["id"] == id and json_of("queues", "q")["total_added"] == 1
+        else:
+            raise AssertionError(field)
+
+
+def test_add_says_how_unique_a_task_is(run, json_of):
+    first = json_of("add", "q", "t", "--unique", "k", "--unique-until", "expire", "--unique-for", "1h")["id"]
+    code, _, error = run("add", "q", "t", "--unique", "k", "--on-duplicate", "error")
+    assert code == 65 and "DUPLICATE" in error and first in error
+    second = json_of("add", "q", "t", "--unique", "k", "--on-duplicate", "replace")
+    assert second["created"] and json_of("task", first)["state"] == "CANCELLED"
+    short = json_of("add", "q", "t", "--unique", "l", "--unique-for", "1ms")["id"]
+    eventually(lambda: json_of("add", "q", "t", "--unique", "l")["id"] != short)
+    for wrong in ("--unique-for", "1h"), ("--unique-until", "done"), ("--on-duplicate", "skip"):
+        code, out, error = run("add", "q", "t", *wrong)
+        assert (code, out) == (64, "") and "--unique" in error
+
+
+def test_add_takes_instants_as_the_tool_prints_them(run, json_of):
+    later = "2100-01-31T12:00:00.250Z"
+    assert later in run("task", run("add", "q", "t", "--at", later)[1].strip())[1]
+    assert json_of("add", "q", "t", "--at", 4_105_080_000_250)["run_at"] == 4_105_080_000_250
+    for wrong in ("--at", "tomorrow"), ("--at", later, "--delay", "1s"), ("--backoff", "fixed"), ("--meta", "x"):
+        code, out, error = run("add", "q", "t", *wrong)
+        assert (code, out) == (64, "") and wrong[0] in error, error
 
 
 def test_add_puts_tasks_of_a_key_in_a_line(run, json_of):

@@ -13,14 +13,17 @@ struct AddCommand: BrokerCommand {
     var type: String
     @OptionGroup var payload: PayloadArguments
     @OptionGroup var options: TaskOptionArguments
-    @Option(help: "Adds nothing while a task with this key is not ended, and prints that one's id.")
-    var unique: String?
+    @Option(help: "Instead of --delay: when it is due, as 2026-01-31T12:00:00Z or as Unix milliseconds.")
+    var at: InstantArgument?
+    @OptionGroup var unique: UniqueArguments
     @Option(help: "The id of a task that has to complete first; may be given several times.")
     var after: [String] = []
     @Option(help: "The id of the batch it is part of.")
     var batch: String?
     @Option(help: "When one of those ends badly: wait, cancel or run. (default: wait)")
     var onDead: OnDead?
+    @Option(help: "A name for this very add: said again within 10 minutes, it adds nothing and prints the first id.")
+    var request: String?
     @OptionGroup var broker: BrokerOptions
 
     /// What a dead dependency means.
@@ -28,8 +31,10 @@ struct AddCommand: BrokerCommand {
 
     func run(_ door: Door) async throws(ToolError) {
         var command = RESPCommand("TASK.ADD", .text(queue), .text(type), .bytes(try payload.bytes()))
-        options.append(to: &command)
-        if let unique { command.append("UNIQUE", .text(unique)) }
+        try options.append(to: &command)
+        guard at == nil || options.delay == nil else { throw .usage("say either --at or --delay") }
+        if let at { command.append("AT", .integer(at.milliseconds)) }
+        try unique.append(to: &command)
         guard !after.isEmpty || onDead == nil else { throw .usage("--on-dead goes with --after") }
         if !after.isEmpty {
             command.append("AFTER", .integer(Int64(after.count)))
@@ -37,7 +42,7 @@ struct AddCommand: BrokerCommand {
             if let onDead { command.append("ONDEAD", .text(onDead.rawValue.uppercased())) }
         }
         if let batch { command.append("BATCH", .text(batch)) }
-        command.append("REQ", .text(Door.nonce()))
+        command.append("REQ", .text(request ?? Door.nonce()))
         command.append(.text("FULL"))
         door.show(try await door.send(command)) { $0["id"]?.text ?? "" }
     }

@@ -62,7 +62,7 @@ struct CronCommand: AsyncParsableCommand {
             if let zone { command.append("TZ", .text(zone)) }
             if let overlap { command.append("OVERLAP", .text(overlap.uppercased())) }
             if let catchup { command.append("CATCHUP", .text(catchup.uppercased())) }
-            options.append(to: &command)
+            try options.append(to: &command)
             command.append("REQ", .text(Door.nonce()))
             door.show(try await door.send(command)) { $0.cell }
         }
