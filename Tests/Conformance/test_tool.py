@@ -271,6 +271,27 @@ def test_a_task_is_retried_cancelled_deleted(run, json_of):
     assert run("task", first)[0] == 66
 
 
+def test_a_tasks_result_is_printed_as_it_is(broker, run):
+    id = run("add", "q", "t")[1].strip()
+    code, out, error = run("task", "result", id, "--wait", "50ms")
+    assert (code, out) == (75, "") and "PENDING" in error
+    assert run("task", "result", id)[0] == 75 and run("task", "result", "nonsense")[0] == 66
+    with broker.connect() as client:
+        task = tasks(client("TASK.RESERVE", 1, "q"))[0]
+        client("TASK.ACK", id, task["token"], "RESULT", b"\x1b[2J\n\xff")
+        raw = subprocess.run([BINARY, "task", "result", id, "--port", str(broker.port)], capture_output=True)
+        assert (raw.returncode, raw.stdout) == (0, b"\x1b[2J\n\xff")
+        screen = Terminal("task", "result", id, port=broker.port)
+        text, code = screen.end()
+        assert code == 0 and "\x1b" not in text
+        assert json.loads(run("task", "result", id, "--json")[1]) == {"base64": "G1sySgr/"}
+        dead = run("add", "q", "t")[1].strip()
+        task = tasks(client("TASK.RESERVE", 1, "q"))[0]
+        client("TASK.FAIL", dead, task["token"], "broke", "DEAD")
+    code, out, error = run("task", "result", dead)
+    assert (code, out) == (65, "") and "DLQ" in error and "broke" in error
+
+
 def test_a_waiting_task_is_moved(run, json_of):
     id = run("add", "q", "t")[1].strip()
     assert run("task", "move", id, "--priority", 9, "--to", "other", "--in", "1h") == (0, "SCHEDULED\n", "")
@@ -288,6 +309,14 @@ def test_a_queue_is_paused_and_resumed(run, json_of):
     assert json_of("queues", "q")["paused"] and "paused" in run("queues")[1]
     assert run("queues", "resume", "q")[0] == 0
     assert not json_of("queues", "q")["paused"]
+
+
+def test_a_queues_tasks_of_a_state_are_purged(run, json_of):
+    json_of("inject", "q", "-n", 20)
+    code, out, error = run("queues", "purge", "q", "--state", "pending")
+    assert (code, out) == (64, "") and "20 tasks" in error and "--confirm" in error
+    assert run("queues", "purge", "q", "--state", "pending", "--confirm") == (0, "20 deleted\n", "")
+    assert json_of("queues", "q")["pending"] == 0
 
 
 def test_a_queue_is_given_options(run, json_of):

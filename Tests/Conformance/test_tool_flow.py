@@ -56,6 +56,38 @@ def test_limits_are_set_taken_listed_and_deleted(run, json_of):
     assert run("limits", "delete", "crawler")[0] == 0 and [limit["name"] for limit in json_of("limits")] == ["provider"]
 
 
+def test_a_limits_slot_is_given_back(run, json_of):
+    run("limits", "set", "crawler", "--slots", 1)
+    permit = json_of("limits", "take", "crawler", "--hold", "10m")["permit"]
+    assert run("limits", "take", "crawler", "--hold", "10m")[0] == 75
+    assert run("limits", "give", "crawler", permit)[0] == 0
+    assert run("limits", "take", "crawler", "--hold", "10m")[0] == 0
+
+
+def test_a_breaker_is_asked_and_told(run, json_of):
+    run("breakers", "set", "mailer", "--fails", 1, "--per", "1m", "--cool", "10m")
+    assert run("breakers", "allow", "mailer") == (0, "closed\n", "")
+    assert run("breakers", "report", "mailer", "ok")[0] == 0
+    assert run("breakers", "report", "mailer", "fail") == (0, "OK\n", "")
+    code, out, error = run("breakers", "allow", "mailer")
+    assert (code, out) == (75, "open\n") and "breaker mailer" in error
+    assert run("breakers", "report", "mailer", "perhaps")[0] == 64
+
+
+def test_operations_are_listed_and_stopped(run, json_of):
+    assert run("ops")[1] == "no operations\n"
+    run("inject", "broken", "-n", 200, "--dead")
+    id = run("dlq", "replay", "broken", "--rate", 1, "--no-wait")[1].strip()
+    (operation,) = json_of("ops")
+    assert (operation["id"], operation["ended"]) == (id, None)
+    lines = run("ops")[1].splitlines()
+    assert lines[0].split()[:3] == ["ID", "VERB", "STATE"] and lines[1].startswith(id)
+    assert run("ops", "stop", id)[0] == 0
+    stopped = json_of("ops")[0]
+    assert stopped["ended"] and stopped["done"] < 200
+    assert run("ops", "stop", "nothing")[0] != 0
+
+
 def test_breakers_are_set_tripped_listed_and_deleted(run, json_of):
     assert run("breakers")[1] == "no breakers\n"
     assert run("breakers", "set", "mailer", "--fails", 5, "--per", "1m", "--cool", "10m", "--kind", "timeout",
@@ -98,6 +130,9 @@ def test_bulk_does_to_many_what_task_does_to_one(run, json_of):
     assert json_of("queues", "broken")["pending"] == 30
     done = json_of("bulk", "move", "broken", "--state", "pending", "--to", "mended", "--priority", 9)
     assert done["done"] == 30 and {task["priority"] for task in json_of("tasks", "mended")} == {9}
+    assert json_of("bulk", "move", "mended", "--state", "pending", "--in", "1h")["done"] == 30
+    assert json_of("queues", "mended")["scheduled"] == 30
+    assert json_of("bulk", "move", "mended", "--state", "scheduled", "--in", "0")["done"] == 30
     assert run("bulk", "cancel", "mended", "--state", "pending", "--rate", 1_000)[0] == 0
     assert json_of("queues", "mended")["cancelled"] == 30
     code, _, error = run("bulk", "delete", "mended", "--state", "cancelled")

@@ -1,11 +1,13 @@
 import ArgumentParser
+import Glibc
 import MartletProtocol
 
 /// `martlet breakers`: what is not tried for a while after it failed too often.
 struct BreakersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "breakers", abstract: "List, set, trip, reset or delete breakers.",
-        subcommands: [List.self, Set.self, Trip.self, Reset.self, Delete.self], defaultSubcommand: List.self)
+        commandName: "breakers", abstract: "List, set, ask, feed, trip, reset or delete breakers.",
+        subcommands: [List.self, Set.self, Allow.self, Report.self, Trip.self, Reset.self, Delete.self],
+        defaultSubcommand: List.self)
 
     struct List: BrokerCommand {
         static let configuration = CommandConfiguration(
@@ -51,6 +53,43 @@ struct BreakersCommand: AsyncParsableCommand {
             if !kind.isEmpty { command.append("KINDS", .integer(Int64(kind.count))) }
             for kind in kind { command.append(.text(kind)) }
             door.show(try await door.send(command)) { $0.cell }
+        }
+    }
+
+    struct Allow: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "allow",
+            abstract: "Ask whether something may be tried now; ends with 75 when not. Report how it went.")
+        @Argument(help: "The breaker's name.")
+        var name: String
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            let reply = try await door.call("BREAKER.ALLOW", .text(name), "REQ", .text(Door.nonce()))
+            door.show(reply) { $0["state"]?.cell ?? "-" }
+            guard reply["allowed"]?.boolean == true else {
+                throw ToolError(EX_TEMPFAIL, "breaker \(name) lets nothing through now")
+            }
+        }
+    }
+
+    struct Report: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "report", abstract: "Tell a breaker how something went: ok or fail.")
+        @Argument(help: "The breaker's name.")
+        var name: String
+        @Argument(help: "ok or fail.")
+        var outcome: Outcome
+        @OptionGroup var broker: BrokerOptions
+
+        /// How it went.
+        enum Outcome: String, ExpressibleByArgument { case ok, fail }
+
+        func run(_ door: Door) async throws(ToolError) {
+            let word = outcome.rawValue.uppercased()
+            door.show(try await door.call("BREAKER.REPORT", .text(name), .text(word), "REQ", .text(Door.nonce()))) {
+                $0.cell
+            }
         }
     }
 

@@ -19,18 +19,21 @@ struct BulkCommand: AsyncParsableCommand {
 
     struct Move: BrokerCommand {
         static let configuration = CommandConfiguration(
-            commandName: "move", abstract: "Give waiting tasks another priority or queue.")
+            commandName: "move", abstract: "Give waiting tasks another priority, time or queue.")
         @Option(help: "Their new priority, 1 to 10.")
         var priority: Int?
+        @Option(name: .customLong("in"), help: "How long from now they are due; 0: now.")
+        var delay: SpanArgument?
         @Option(help: "Their new queue.")
         var to: String?
         @OptionGroup var which: BulkArguments
         @OptionGroup var broker: BrokerOptions
 
         func run(_ door: Door) async throws(ToolError) {
-            guard priority != nil || to != nil else { throw .usage("say --priority, --to or both") }
+            guard priority != nil || delay != nil || to != nil else { throw .usage("say --priority, --in or --to") }
             var verb: [RESPCommand.Argument] = ["MOVE"]
             if let priority { verb += ["PRIORITY", .integer(Int64(priority))] }
+            if let delay { verb += ["AT", .integer(TimeText.now + delay.milliseconds)] }
             if let to { verb += ["QUEUE", .text(to)] }
             try await door.bulk(verb, which)
         }

@@ -6,7 +6,7 @@ import MartletProtocol
 struct LimitsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "limits", abstract: "List, set, try, reset or delete limits.",
-        subcommands: [List.self, Set.self, Take.self, Reset.self, Delete.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Set.self, Take.self, Give.self, Reset.self, Delete.self], defaultSubcommand: List.self)
 
     struct List: BrokerCommand {
         static let configuration = CommandConfiguration(
@@ -90,6 +90,20 @@ struct LimitsCommand: AsyncParsableCommand {
                 zip(names, numbers).map { name, number in
                     RESPField(.simple(name), name == "limited" ? .boolean(number != 0) : .integer(number))
                 })
+        }
+    }
+
+    struct Give: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "give", abstract: "Give back what limits take --hold printed, before its time is over.")
+        @Argument(help: "The limit's name.")
+        var name: String
+        @Argument(help: "The permit.")
+        var permit: Int64
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            door.show(try await door.call("LIMIT.GIVE", .text(name), .integer(permit))) { $0.cell }
         }
     }
 

@@ -5,8 +5,8 @@ import MartletProtocol
 /// `martlet queues`: all queues, or one; what holds for it; pause, drain and resume.
 struct QueuesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "queues", abstract: "List queues, or set, pause, drain and resume one.",
-        subcommands: [List.self, Options.self, Set.self, Pause.self, Drain.self, Resume.self],
+        commandName: "queues", abstract: "List queues, or set, pause, drain, resume and purge one.",
+        subcommands: [List.self, Options.self, Set.self, Pause.self, Drain.self, Resume.self, Purge.self],
         defaultSubcommand: List.self)
 
     struct List: BrokerCommand {
@@ -104,6 +104,30 @@ struct QueuesCommand: AsyncParsableCommand {
 
         func run(_ door: Door) async throws(ToolError) {
             door.show(try await door.call("QUEUE.RESUME", .text(queue))) { $0.cell }
+        }
+    }
+}
+
+extension QueuesCommand {
+    struct Purge: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "purge", abstract: "Delete a queue's tasks of one state for good.")
+        @Argument(help: "The queue.")
+        var queue: String
+        @Option(help: "Their state: pending, scheduled, completed …")
+        var state: String
+        @Flag(help: "Really do it.")
+        var confirm = false
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            guard confirm else {
+                let count = try await door.call("QUEUE.INFO", .text(queue))[state.lowercased()]?.cell ?? "no"
+                throw .usage("queue \(queue) has \(count) tasks that are \(state); add --confirm to delete them")
+            }
+            var command = RESPCommand("QUEUE.PURGE", .text(queue), "STATE", .text(state.uppercased()))
+            command.append("REQ", .text(Door.nonce()))
+            door.show(try await door.send(command)) { "\($0.cell) deleted" }
         }
     }
 }

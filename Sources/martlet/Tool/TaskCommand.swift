@@ -1,11 +1,12 @@
 import ArgumentParser
+import Glibc
 import MartletProtocol
 
 /// `martlet task`: everything about one task, and what can be done with it.
 struct TaskCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "task", abstract: "Show a task, or do something with it.",
-        subcommands: [Show.self, Why.self, Logs.self, Retry.self, Move.self, Cancel.self, Delete.self],
+        subcommands: [Show.self, Why.self, Result.self, Logs.self, Retry.self, Move.self, Cancel.self, Delete.self],
         defaultSubcommand: Show.self)
 
     struct Show: BrokerCommand {
@@ -57,6 +58,37 @@ struct TaskCommand: AsyncParsableCommand {
         }
     }
 
+    struct Result: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "result",
+            abstract: "Print a task's result; ends with 75 when it has not ended, with 65 when it ended without one.")
+        @Argument(help: "Its id.")
+        var id: String
+        @Option(help: "How long to wait for its end.")
+        var wait: SpanArgument?
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            var command = RESPCommand("TASK.WAIT", .integer(1), .text(id))
+            if let wait { command.append("BLOCK", .integer(max(wait.milliseconds, 1))) }
+            let reply = try await door.send(command, blocking: .milliseconds(wait?.milliseconds ?? 0))
+            guard let end = reply.elements?.first else { throw ToolError(EX_PROTOCOL, "not the answer of a wait") }
+            guard let state = end["state"]?.text else { throw ToolError(EX_NOINPUT, "no task \(id)") }
+            guard TaskState.allCases.contains(where: { $0.name == state && $0.isEnded }) else {
+                throw ToolError(EX_TEMPFAIL, "task \(id) is \(state): it has not ended")
+            }
+            guard state == TaskState.completed.name else {
+                let reason = end["error"]?.text.map { ": \($0)" } ?? ""
+                throw ToolError(EX_DATAERR, "task \(id) ended as \(state)\(reason)")
+            }
+            let result = end["result"] ?? .null
+            if door.json { return print(result.json) }
+            // To a file or a program as it is; a terminal must not take orders from it.
+            if isatty(STDOUT_FILENO) == 1 { return print(result.isNull ? "" : result.cell) }
+            writeBytes(result.bytes ?? [], to: STDOUT_FILENO)
+        }
+    }
+
     struct Logs: BrokerCommand {
         static let configuration = CommandConfiguration(
             commandName: "logs", abstract: "Show what a task's handlers logged.")
@@ -73,10 +105,12 @@ struct TaskCommand: AsyncParsableCommand {
             let filter: [RESPCommand.Argument] = attempt.map { ["ATTEMPT", .integer(Int64($0))] } ?? []
             let lines = try await door.pages("TASK.LOGS", [.text(id)] + filter, limit: limit)
             door.show(.array(lines)) { _ in
-                lines.map { line in
-                    let at = TimeText.instant(line["at"]?.integer ?? 0)
-                    return "\(at) \(line["attempt"]?.cell ?? "-") \(line["line"]?.cell ?? "")"
-                }.joined(separator: "\n")
+                lines.isEmpty
+                    ? "no lines"
+                    : lines.map { line in
+                        let at = TimeText.instant(line["at"]?.integer ?? 0)
+                        return "\(at) \(line["attempt"]?.cell ?? "-") \(line["line"]?.cell ?? "")"
+                    }.joined(separator: "\n")
             }
         }
     }
