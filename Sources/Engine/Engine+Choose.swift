@@ -102,15 +102,21 @@ extension Engine {
     ) throws(StorageError) -> Bool {
         var any = false
         for head in heads {
-            let hasState = head.flags & WaitingKey.Flag.state != 0
             guard let task = try task(head.key.sequence, transaction),
-                let expiresAt = try expiry(of: head.key.sequence, task, hasState: hasState, transaction),
-                expiresAt <= now
+                let expiresAt = try expiry(of: head, task, by: now, transaction)
             else { continue }
             try expireWaiting(head.key, head.flags, at: expiresAt, now, transaction)
             any = true
         }
         return any
+    }
+
+    /// When the time to live of a task that waits was over; `nil`: it is not.
+    func expiry<A>(
+        of head: Candidate, _ task: TaskRecord, by now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Timestamp? {
+        let hasState = head.flags & WaitingKey.Flag.state != 0
+        return try expiry(of: head.key.sequence, task, hasState: hasState, transaction).flatMap { $0 <= now ? $0 : nil }
     }
 
     /// Whether contested hand-out `turn` (from 1) goes to the retry lane: iff ⌊turn·share/100⌋ > ⌊(turn−1)·share/100⌋.

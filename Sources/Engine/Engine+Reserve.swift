@@ -80,8 +80,7 @@ extension Engine {
     ) throws(StorageError) -> HandOut? {
         let sequence = candidate.key.sequence
         guard let (task, payload) = try readable(candidate, now, transaction) else { return nil }
-        let hasState = candidate.flags & WaitingKey.Flag.state != 0
-        if let expiresAt = try expiry(of: sequence, task, hasState: hasState, transaction), expiresAt <= now {
+        if let expiresAt = try expiry(of: candidate, task, by: now, transaction) {
             try expireWaiting(candidate.key, candidate.flags, at: expiresAt, now, transaction)
             return nil
         }

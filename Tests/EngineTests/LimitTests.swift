@@ -80,6 +80,29 @@ struct LimitTests {
         check(all, rate: rate, per: per, burst: burst, span: span)
     }
 
+    @Test("a task whose time to live is over holds nobody back, although the bookkeeping has not come to it")
+    func expiredUnnoticed() throws {
+        for asksWhy in [false, true] {
+            let fixture = try StoreFixture()
+            try fixture.run(
+                .limitSet(LimitSetRequest(name: api, kind: .tokens(rate: 3, per: 86_400_000, burst: 3))),
+                .limitTake(LimitTakeRequest(name: api)))
+            _ = try fixture.add {
+                $0.limits = [LimitCost(name: api, cost: 3)]
+                $0.timeToLive = 20
+            }
+            let cheap = try fixture.add { $0.limits = [LimitCost(name: api)] }
+            #expect(try fixture.reserve().isEmpty)
+            fixture.now += 20
+            if asksWhy {
+                guard case .why(let view) = try fixture.run(.why(cheap))[0] else { throw StoreFixture.Unexpected() }
+                #expect(view.reason == .noWorker)
+            } else {
+                #expect(try fixture.reserve().map(\.id) == [cheap])
+            }
+        }
+    }
+
     @Test("ten workers of a queue bound to a limit get all and no more", arguments: rules)
     func workers(rate: Int64, per: Milliseconds, burst: Int64) throws {
         let fixture = try StoreFixture()

@@ -16,6 +16,8 @@ struct Generator {
 
     /// The only one whose tasks may have a TIMEOUT by default.
     static let timedQueue = queues[1]
+    /// Where the bookkeeping may fall behind: the one whose tasks have often all expired when those of others have not.
+    static let shortLivedQueue = queues[0]
     /// Whether KEEPMAX is set now and then.
     let keepsFew: Bool
     /// Whether there is a cron table.
@@ -50,6 +52,7 @@ struct Generator {
     }
 
     private mutating func fresh(_ model: Model, _ now: Timestamp) -> MartletEngine.Operation {
+        if let reserve = weighing(model, now) { return .reserve(reserve) }
         if hasCrons, random.chance(10) { return cron(now) }
         if random.chance(6) { return text(now) }
         if random.chance(14) { return manage(model, now) }
@@ -170,9 +173,12 @@ extension Generator {
         // What times out by itself has no reply that tells its jitter.
         options.jitter = options.timeout == nil && queue != Self.timedQueue ? random.pick([nil, 0, 0, 100]) : 0
         options.timeToLive = random.pick([nil, nil, nil, 1, 20, 200, 10_000])
+        if fallsBehind, queue == Self.shortLivedQueue { options.timeToLive = random.pick([1, 20, 20, 200]) }
         options.keep = random.pick([nil, 0, 0, 10, 1_000])
         options.group = random.pick([nil, nil] + Self.names)
         options.order = random.pick([nil, nil, nil, nil, nil] + Self.keys)
+        // While one waits for another, nothing falls behind.
+        if fallsBehind, random.chance(90) { options.order = nil }
         options.tags = random.pick([[], [], [Self.tags[0]], Self.tags])
         options.meta = random.pick([[], [], [MetaField(name: Self.tags[0], value: bytes())]])
         return options
@@ -199,6 +205,17 @@ extension Generator {
             caller: newCaller())
         let weights = queues.map { _ in random.pick(fallsBehind ? [1, 2, 7] : [1, 2, 7, 1_000_000] as [Int64]) }
         reserve.mode = random.pick([.strict, .strict, .ordered, .weighted(weights), .weighted(weights)])
+        return reserve
+    }
+
+    /// Several queues are weighed against each other while one of them has nothing but tasks that expired unnoticed.
+    private mutating func weighing(_ model: Model, _ now: Timestamp) -> ReserveRequest? {
+        guard fallsBehind else { return nil }
+        let due = model.tasks.values.filter { $0.isWaiting && $0.runAt <= now }
+        let alive = Set(due.filter { $0.expiresAt.map { $0 > now } ?? true }.map(\.queue))
+        guard alive.count == 2, Set(due.map(\.queue)).count == 3, random.chance(80) else { return nil }
+        var reserve = ReserveRequest(queues: Self.queues, count: random.pick([1, 2]), caller: newCaller())
+        reserve.mode = .weighted(Self.queues.map { _ in random.pick([1, 2, 7]) })
         return reserve
     }
 

@@ -75,7 +75,8 @@ extension Model {
             let (id, lanes) = next(of: request, token: tokens.dropFirst(taken.count).first, now), let task = tasks[id]
         {
             if let lanes { contested[lanes, default: 0] += 1 }
-            let token = taken.count < tokens.count ? tokens[taken.count] : 0
+            // If the engine gave fewer, the comparison says which it left out.
+            let token = taken.count < tokens.count ? tokens[taken.count] : newestToken + 1
             if token <= newestToken { complaints.append("token \(token) does not rise above \(newestToken)") }
             newestToken = token
             handOut(id, token, request, now)

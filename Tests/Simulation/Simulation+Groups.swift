@@ -98,7 +98,8 @@ extension Simulation {
     ) throws(StorageError) {
         engine.waveSlice = Model.slice
         var rounds = 0
-        while try engine.advance(to: now, limit: 10_000, in: transaction) == 10_000 {
+        // When nothing is due nobody is woken for it, so that who waits is woken by what happens to tasks.
+        while engine.mayBeDue(by: now), try engine.advance(to: now, limit: 10_000, in: transaction) == 10_000 {
             rounds += 1
             if rounds > 1_000 { return found("a wave never ends") }
         }
@@ -120,7 +121,10 @@ extension Simulation {
         faults.code = fault?.code ?? 0
         do throws(StorageError) {
             try store.write(now: now) { engine, transaction throws(StorageError) in
-                if isPrompt || self.mustCatchUp { try self.catchUp(&engine, transaction) }
+                if isPrompt || self.mustCatchUp {
+                    try self.catchUp(&engine, transaction)
+                    try self.serveWaiting(&engine, transaction)
+                }
                 engine.waveSlice = Self.wholeWave
                 try body(&engine, transaction)
                 try self.observeFollowers(engine, transaction)

@@ -92,7 +92,9 @@ extension Engine {
         do throws(StorageError) { task = try self.task(head.key.sequence, transaction) } catch {
             guard error.kind == .damaged else { throw error }
         }
-        guard let wanted = task?.limits, let lacking = lacking(wanted, now) else { return nil }
+        guard let task, let wanted = task.limits, let lacking = lacking(wanted, now) else { return nil }
+        // Nor does one hold others back whose time to live is over: it takes nothing.
+        if timerBound <= now, try expiry(of: head, task, by: now, transaction) != nil { return nil }
         shortage.insert(lacking.number)
         return .limit(lacking.number, lacking.cost)
     }
