@@ -154,7 +154,8 @@ extension Engine {
         let held = leases.tasks(of: worker.name).lazy.filter { leases[$0].map { $0.deadline > now } ?? false }
         return WorkerView(
             name: worker.name, host: worker.host, process: worker.process, order: worker.order,
-            isStale: now - worker.lastBeat > Self.beat * Self.missedBeats, slots: worker.slots, busy: worker.busy,
+            isStale: now - worker.lastBeat > Self.beat * Self.missedBeats, slots: worker.slots,
+            busy: worker.busy ?? Int64(held.count),
             queues: worker.queues, residentBytes: worker.residentBytes, lastBeat: worker.lastBeat,
             started: worker.counts[WorkerCount.started.rawValue],
             completed: worker.counts[WorkerCount.completed.rawValue],

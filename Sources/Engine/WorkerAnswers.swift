@@ -18,7 +18,8 @@ public struct WorkerView: Hashable, Sendable {
     /// It has missed three beats.
     public var isStale: Bool
     public var slots: Int64?
-    public var busy: Int64?
+    /// How many tasks it works on: what it said itself, else how many it holds.
+    public var busy: Int64
     public var queues: [Bytes]
     public var residentBytes: Int64?
     public var lastBeat: Timestamp

@@ -142,7 +142,7 @@ struct TaskCommandTests {
         ("DLQ.REPLAY nobody", "NOQUEUE"),
         ("DLQ.REPLAY q RATE 0", "ERR value is not an integer or out of range: RATE"),
         ("DLQ.REPLAY q MAX 99999999999999999999", "ERR value is not an integer or out of range: MAX"),
-        ("DLQ.LIST q BY TYPE", "ERR syntax error near 'BY'"),
+        ("DLQ.LIST q BY TYPE", "ERR syntax error near 'TYPE'"),
         ("DLQ.LIST q CURSOR nonsense", "ERR invalid cursor"),
         ("DLQ.LIST q BY KIND CURSOR -1", "ERR invalid cursor"),
         ("TASK.RETRY nonsense", "NOTASK"),

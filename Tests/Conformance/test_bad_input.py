@@ -52,6 +52,10 @@ COMMANDS = [
     ("NEXT without a RESERVE", ("TASK.ACK", MISSING, 1, "NEXT"), "ERR", "RESERVE"),
     ("unknown command", ("TASK.NONSENSE", "a"), "ERR", "TASK.NONSENSE"),
     ("unknown queue", ("QUEUE.INFO", "none"), "NOQUEUE", "none"),
+    ("a list by nothing", ("TASK.LIST", "q", "BY", "AGE"), "ERR", "syntax error near 'AGE'"),
+    ("dead letters by nothing", ("DLQ.LIST", "q", "BY", "AGE"), "ERR", "syntax error near 'AGE'"),
+    ("no end for a key", ("SET", "k", "v", "PX", 0), "ERR", "invalid expire time in 'set' command"),
+    ("an end too far", ("EXPIRE", "k", 2**62), "ERR", "invalid expire time in 'expire' command"),
     ("line breaks in a name", ("NO\r\n+OK\r\nSUCH", "x"), "ERR", ""),
 ]
 

@@ -238,3 +238,37 @@ def test_config_set_says_how_settings_are_changed(broker):
     with broker.connect() as client:
         refusal = client("CONFIG", "SET", "maxmemory", "1gb")
         assert refusal.code == "ERR" and all(word in refusal for word in ("flags", "MARTLET_", "configuration file"))
+
+
+# What dashboards for Redis look for in INFO, and in which section.
+INFO_FIELDS = {
+    "server": ["redis_version", "redis_mode", "os", "arch_bits", "process_id", "tcp_port", "uptime_in_seconds"],
+    "clients": ["connected_clients", "blocked_clients"],
+    "memory": ["used_memory", "used_memory_human", "used_memory_rss", "used_memory_peak", "maxmemory",
+               "maxmemory_policy", "mem_fragmentation_ratio"],
+    "persistence": ["loading", "aof_enabled"],
+    "stats": ["total_connections_received", "total_commands_processed", "rejected_connections", "pubsub_channels",
+              "evicted_keys"],
+    "replication": ["role", "connected_slaves"],
+    "cpu": ["used_cpu_sys", "used_cpu_user"],
+    "cluster": ["cluster_enabled"],
+}
+
+
+def test_info_has_what_redis_tools_read(broker):
+    client = redis.Redis(port=broker.port, protocol=3)
+    for section, fields in INFO_FIELDS.items():
+        assert set(fields) <= set(client.info(section)), section
+    memory = client.info("memory")
+    assert memory["used_memory_peak"] >= memory["used_memory"] > 0 and memory["used_memory_human"][-1] in "KMG"
+    assert client.info("server")["os"].startswith("Linux ") and client.info("keyspace") == {}
+    client.set("a", "1")
+    client.execute_command("TASK.ADD", "q", "t", "p")
+    assert client.info("keyspace") == {"db0": {"keys": 1}}, "the reserved keys do not count"
+    heard = client.pubsub()
+    heard.subscribe("news")
+    heard.psubscribe("task:*")
+    assert heard.get_message(timeout=5) and heard.get_message(timeout=5)
+    assert [client.info("stats")[name] for name in ("pubsub_channels", "pubsub_patterns")] == [1, 1]
+    heard.close()
+    client.close()

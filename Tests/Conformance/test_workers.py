@@ -36,7 +36,7 @@ def test_a_worker_is_known_from_hello_on(client):
     worker = as_map(reply)
     assert (worker["id"], worker["host"], worker["pid"], worker["slots"]) == (b"w:1", b"h", 4711, 8)
     assert worker["state"] == b"run" and worker["queues"] == [b"a", b"b"] and worker["tasks"] == [task["id"]]
-    assert worker["busy"] is None and worker["rss"] is None
+    assert worker["busy"] == 1 and worker["rss"] is None, "what it holds, until it says how many"
     assert abs(worker["last_beat"] / 1000 - time.time()) < 5
     client("TASK.ACK", task["id"], task["token"])
     client("WORKER.BEAT", "w:1", "RSS", 1 << 20, "BUSY", 3)

@@ -87,11 +87,12 @@ extension Model {
 
     private func sight(ofWorker name: Bytes, _ now: Timestamp) -> WorkerSight? {
         guard let worker = workers[name] else { return nil }
+        let held = tasks.values.filter { $0.hold != nil && $0.worker == name }
         return WorkerSight(
             name: name, hello: worker.hello, state: now - worker.lastBeat > 30_000 ? "stale" : "\(worker.order)",
-            busy: worker.busy, residentBytes: worker.residentBytes, lastBeat: worker.lastBeat, counts: worker.counts,
-            uncertain: worker.uncertain,
-            tasks: tasks.values.filter { $0.hold != nil && $0.worker == name }.map(\.id).sorted())
+            busy: worker.busy ?? Int64(held.count), residentBytes: worker.residentBytes, lastBeat: worker.lastBeat,
+            counts: worker.counts,
+            uncertain: worker.uncertain, tasks: held.map(\.id).sorted())
     }
 
     /// A worker is heard of; a new one makes two that were silent for a day be forgotten.

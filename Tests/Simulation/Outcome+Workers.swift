@@ -28,7 +28,7 @@ struct WorkerSight: Equatable {
     var name: Bytes
     var hello: HelloSight
     var state: String
-    var busy: Int64?
+    var busy: Int64
     var residentBytes: Int64?
     var lastBeat: Timestamp
     var counts: ModelWorker.Counts

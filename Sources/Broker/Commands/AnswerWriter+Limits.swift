@@ -2,15 +2,16 @@ import MartletEngine
 import MartletProtocol
 
 extension ReplyWriter {
-    /// LIMIT.TAKE: the five fields of redis-cell's CL.THROTTLE, in milliseconds, and the permit of slots.
+    /// LIMIT.TAKE: the five fields of redis-cell's CL.THROTTLE, in milliseconds, and of slots the permit.
     mutating func taken(_ answer: TakeAnswer) {
-        array(answer.permit == nil ? 5 : 6)
+        array(answer.isOfSlots ? 6 : 5)
         integer(answer.isLimited ? 1 : 0)
         integer(answer.limit)
         integer(answer.remaining)
         integer(answer.retryAfter ?? -1)
         integer(answer.reset)
-        if let permit = answer.permit { integer(permit) }
+        guard answer.isOfSlots else { return }
+        if let permit = answer.permit { integer(permit) } else { null() }
     }
 
     /// LIMIT.GET.

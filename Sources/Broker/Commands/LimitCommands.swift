@@ -14,7 +14,8 @@ let limitCommands = [
         summary: "Takes tokens of a limit, or with HOLD slots, or waits for them, first come first served.",
         group: "limit",
         reply:
-            "an array: limited 0 or 1, limit, remaining, retry_after_ms (-1: granted), reset_ms; of slots the permit",
+            "an array: limited 0 or 1, limit, remaining, retry_after_ms (-1: granted), reset_ms; "
+            + "of slots the permit, null if there is none",
         run: .write(parseLimitTake)),
     Command(
         "LIMIT.GIVE", .atLeast(3), [.write, .fast], usage: "name permit [REQ nonce]",

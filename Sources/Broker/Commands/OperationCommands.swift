@@ -78,7 +78,10 @@ enum OperationID {
     while let option = cursor.option() {
         if option == .by {
             try cursor.once(OptionNumber.by)
-            guard cursor.skip(.kind) else { throw cursor.syntaxError() }
+            guard cursor.skip(.kind) else {
+                _ = cursor.option()
+                throw cursor.syntaxError()
+            }
             isByKind = true
         } else if option == .cursor {
             try cursor.once(OptionNumber.cursor)

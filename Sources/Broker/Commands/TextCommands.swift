@@ -68,7 +68,7 @@ private func expire(_ name: String, _ what: String, unit: Milliseconds) -> Comma
         group: "string", reply: "1, or 0 if there is no such key or the condition forbade it",
         run: .write { (cursor, _) throws(CommandError) in
             let key = try cursor.plainKey()
-            let life = TextLife.span(try cursor.span(unit, least: -Limits.latestTime))
+            let life = TextLife.span(try cursor.span(unit, least: -Limits.latestTime, of: name))
             let conditions: [(Keyword, ExpireRequest.Condition)] = [
                 (Keyword("NX"), .ifNone), (Keyword("XX"), .ifSome), (Keyword("GT"), .ifLater),
                 (Keyword("LT"), .ifEarlier),
@@ -93,10 +93,10 @@ private func expire(_ name: String, _ what: String, unit: Milliseconds) -> Comma
         case Keyword("IFEQ") where set.condition == .always:
             set.condition = .ifEqual(try cursor.payload("IFEQ"))
         case Keyword("GET") where !set.givesOld: set.givesOld = true
-        case Keyword("EX") where set.life == .forEver: set.life = .span(try cursor.span(1_000, least: 1))
-        case Keyword("PX") where set.life == .forEver: set.life = .span(try cursor.span(1, least: 1))
-        case Keyword("EXAT") where set.life == .forEver: set.life = .until(try cursor.span(1_000, least: 1))
-        case Keyword("PXAT") where set.life == .forEver: set.life = .until(try cursor.span(1, least: 1))
+        case Keyword("EX") where set.life == .forEver: set.life = .span(try cursor.span(1_000, least: 1, of: "SET"))
+        case Keyword("PX") where set.life == .forEver: set.life = .span(try cursor.span(1, least: 1, of: "SET"))
+        case Keyword("EXAT") where set.life == .forEver: set.life = .until(try cursor.span(1_000, least: 1, of: "SET"))
+        case Keyword("PXAT") where set.life == .forEver: set.life = .until(try cursor.span(1, least: 1, of: "SET"))
         case Keyword("KEEPTTL") where set.life == .forEver: set.life = .asBefore
         default: throw CommandError(.error, "syntax error")
         }
@@ -113,13 +113,16 @@ extension ArgumentCursor {
     }
 
     /// A span or a time in `unit` milliseconds.
-    fileprivate mutating func span(_ unit: Milliseconds, least: Int64) throws(CommandError) -> Milliseconds {
+    fileprivate mutating func span(
+        _ unit: Milliseconds, least: Int64, of command: String
+    ) throws(CommandError) -> Milliseconds {
         let index = try take("time")
         guard let number = request.integer(index) else {
             throw CommandError(.error, "value is not an integer or out of range")
         }
         guard number >= least, abs(number) <= Limits.latestTime / unit else {
-            throw CommandError(.error, "invalid expire time: up to 2^53 ms are possible")
+            let name = command.lowercased()
+            throw CommandError(.error, "invalid expire time in '\(name)' command: up to 2^53 ms are possible")
         }
         return number * unit
     }

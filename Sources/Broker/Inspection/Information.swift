@@ -6,8 +6,8 @@ import NIOCore
 /// INFO: sections of `name:value` lines, in the order of Redis.
 extension Broker {
     private static let sections = [
-        "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "keyspace", "tasks", "queues",
-        "breakers", "storage",
+        "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "cluster", "keyspace", "tasks",
+        "queues", "breakers", "storage",
     ]
     /// Queues that INFO lists; all are in QUEUE.LIST.
     private static let listedQueues = 1_000
@@ -18,17 +18,18 @@ extension Broker {
         let everything = asked.isEmpty || !Set(asked).isDisjoint(with: ["all", "default", "everything"])
         let queues = try Look(now: now).allQueues(engine, transaction)
         let breakers = engine.breakerViews(now)
+        let keys = try engine.textCount(in: transaction)
         var text = ""
         for section in Self.sections where everything || asked.contains(section) {
             if !text.isEmpty { text += "\r\n" }
             text += "# \(section.prefix(1).uppercased())\(section.dropFirst())\r\n"
-            for (name, value) in lines(section, queues, breakers, now) { text += "\(name):\(value)\r\n" }
+            for (name, value) in lines(section, queues, breakers, keys, now) { text += "\(name):\(value)\r\n" }
         }
         return text
     }
 
     private func lines(
-        _ section: String, _ queues: [QueueView], _ breakers: [BreakerView], _ now: Timestamp
+        _ section: String, _ queues: [QueueView], _ breakers: [BreakerView], _ keys: Int, _ now: Timestamp
     ) -> [(String, String)] {
         switch section {
         case "server": server(now)
@@ -43,8 +44,9 @@ extension Broker {
         case "breakers":
             breakers.map { ("breaker_\(Self.name($0.name))", "state=\($0.phase.name),failures=\($0.failures)") }
         case "storage": storage
-        // There are no keys but the reserved ones, which do not count.
-        default: []
+        case "cluster": [("cluster_enabled", "0")]
+        // The reserved keys do not count.
+        default: keys == 0 ? [] : [("db0", "keys=\(keys)")]
         }
     }
 
@@ -52,6 +54,7 @@ extension Broker {
         let uptime = (now - startedAt) / 1_000
         return [
             ("redis_version", Version.redis), ("martlet_version", Version.martlet), ("redis_mode", "standalone"),
+            ("os", ProcessFacts.operatingSystem), ("arch_bits", "\(Int.bitWidth)"),
             ("process_id", "\(ProcessFacts.identifier)"), ("tcp_port", "\(listener?.localAddress?.port ?? 0)"),
             ("server_time_usec", "\(clock.microseconds)"), ("uptime_in_seconds", "\(uptime)"),
             ("uptime_in_days", "\(uptime / 86_400)"),
@@ -68,8 +71,10 @@ extension Broker {
     }
 
     private var memory: [(String, String)] {
-        let resident = ProcessFacts.residentBytes
-        return [("used_memory", "\(resident)"), ("used_memory_rss", "\(resident)"), ("maxmemory", "0")]
+        let (now, most) = (ProcessFacts.residentBytes, ProcessFacts.mostResidentBytes)
+        let named = [("used_memory", now), ("used_memory_rss", now), ("used_memory_peak", most), ("maxmemory", 0)]
+        return named.flatMap { [($0, "\($1)"), ("\($0)_human", Self.human($1))] }
+            + [("maxmemory_policy", "noeviction"), ("mem_fragmentation_ratio", "1.00")]
     }
 
     private var persistence: [(String, String)] {
@@ -91,6 +96,8 @@ extension Broker {
             ("dropped_clients", "\(statistics.dropped)"), ("idle_clients_closed", "\(statistics.idled)"),
             ("total_commits", "\(statistics.commits)"),
             ("acl_access_denied_auth", "\(statistics.authenticationFailures)"),
+            ("pubsub_channels", "\(hub.channels(matching: nil).count)"), ("pubsub_patterns", "\(hub.patternCount)"),
+            ("evicted_keys", "0"),
         ]
     }
 
@@ -129,6 +136,15 @@ extension Broker {
         "pending=\(queue.pending),scheduled=\(queue.scheduled),active=\(queue.active),blocked=\(queue.blocked)"
             + ",dlq=\(queue.dead),completed=\(queue.completed),cancelled=\(queue.cancelled)"
             + ",expired=\(queue.expired),workers=\(queue.workers)"
+    }
+
+    /// Bytes as Redis shows them to people.
+    private static func human(_ bytes: Int) -> String {
+        var (value, unit, larger) = (Double(bytes) / 1024, "K", ["M", "G", "T"][...])
+        guard bytes >= 1024 else { return "\(bytes)B" }
+        while value >= 1024, let next = larger.popFirst() { (value, unit) = (value / 1024, next) }
+        let hundredths = Int((value * 100).rounded())
+        return "\(hundredths / 100).\(String(hundredths % 100 + 100).dropFirst())\(unit)"
     }
 
     /// Microseconds as seconds with six digits.

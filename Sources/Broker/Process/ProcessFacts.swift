@@ -13,6 +13,32 @@ enum ProcessFacts {
         return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 
+    /// The most bytes that have been in use at a time.
+    static var mostResidentBytes: Int {
+        var usage = rusage()
+        guard unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return residentBytes }
+        return max(usage.ru_maxrss * 1024, residentBytes)
+    }
+
+    /// The name of the system, its release and the machine.
+    static var operatingSystem: String {
+        func text(_ name: String) -> String {
+            guard let data = try? Data(contentsOf: URL(filePath: "/proc/sys/kernel/\(name)")) else { return "" }
+            return String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+        }
+        return "\(text("ostype")) \(text("osrelease")) \(machine)"
+    }
+
+    private static var machine: String {
+        #if arch(x86_64)
+            "x86_64"
+        #elseif arch(arm64)
+            "aarch64"
+        #else
+            "unknown"
+        #endif
+    }
+
     /// Time spent so far, in microseconds.
     static var cpuMicroseconds: (user: Int64, system: Int64) {
         var usage = rusage()

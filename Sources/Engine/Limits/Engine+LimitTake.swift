@@ -46,7 +46,7 @@ extension Engine {
         }
         let answer = TakeAnswer(
             isLimited: false, limit: taken.most, remaining: taken.available(at: now), retryAfter: nil,
-            reset: taken.waitUntilFull(now), permit: taken.isOfSlots ? permit : nil)
+            reset: taken.waitUntilFull(now), isOfSlots: taken.isOfSlots, permit: taken.isOfSlots ? permit : nil)
         return remember(request.request, .taken(answer))
     }
 
@@ -57,7 +57,8 @@ extension Engine {
         let limit = limit.at(now)
         return TakeAnswer(
             isLimited: true, limit: limit.most, remaining: limit.available(at: now),
-            retryAfter: max(1, limit.wait(for: behind + request.cost, now)), reset: limit.waitUntilFull(now))
+            retryAfter: max(1, limit.wait(for: behind + request.cost, now)), reset: limit.waitUntilFull(now),
+            isOfSlots: limit.isOfSlots)
     }
 
     mutating func give(
@@ -203,6 +204,6 @@ extension TakeAnswer {
         let permit = record.int64()
         self.init(
             isLimited: false, limit: limit, remaining: remaining, retryAfter: nil, reset: reset,
-            permit: permit == 0 ? nil : permit)
+            isOfSlots: permit != 0, permit: permit == 0 ? nil : permit)
     }
 }

@@ -64,15 +64,18 @@ public struct TakeAnswer: Hashable, Sendable {
     public var retryAfter: Milliseconds?
     /// Until all of it is there again.
     public var reset: Milliseconds
-    /// Of slots.
+    /// A permit is told, be it that there is none.
+    public var isOfSlots: Bool
+    /// Of slots that were granted.
     public var permit: Int64?
 
     public init(
         isLimited: Bool, limit: Int64, remaining: Int64, retryAfter: Milliseconds?, reset: Milliseconds,
-        permit: Int64? = nil
+        isOfSlots: Bool, permit: Int64? = nil
     ) {
         (self.isLimited, self.limit, self.remaining) = (isLimited, limit, remaining)
-        (self.retryAfter, self.reset, self.permit) = (retryAfter, reset, permit)
+        (self.retryAfter, self.reset) = (retryAfter, reset)
+        (self.isOfSlots, self.permit) = (isOfSlots, permit)
     }
 }
 
