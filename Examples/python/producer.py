@@ -7,6 +7,7 @@
 import argparse
 import json
 import sys
+import threading
 import uuid
 
 import redis
@@ -18,16 +19,26 @@ def as_map(reply):
     return {key.decode(): value for key, value in pairs}
 
 
+def ask(broker, *command, give_up=threading.Event()):
+    """The broker's answer; while it is away it is asked again, until `give_up`. A nonce makes that harmless."""
+    while True:
+        try:
+            return broker.execute_command(*command)
+        except (redis.ConnectionError, redis.TimeoutError):
+            if give_up.wait(1):
+                raise
+
+
 def submit(broker, queue, type, payload, *options):
     """The id of a new task. The nonce makes sending the command again harmless, whatever became of the first."""
     nonce = uuid.uuid4().hex
-    return broker.execute_command("TASK.ADD", queue, type, json.dumps(payload), *options, "REQ", nonce).decode()
+    return ask(broker, "TASK.ADD", queue, type, json.dumps(payload), *options, "REQ", nonce).decode()
 
 
 def wait(broker, ids):
     """How the tasks ended, in their order, once all have."""
     while True:
-        reply = broker.execute_command("TASK.WAIT", len(ids), *ids, "BLOCK", 3000)
+        reply = ask(broker, "TASK.WAIT", len(ids), *ids, "BLOCK", 3000)
         ends = [as_map(end) for end in reply]
         if all(end["state"] in (None, b"COMPLETED", b"DLQ", b"CANCELLED", b"EXPIRED") for end in ends):
             return ends

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Runs tasks from Martlet with plain redis-py, one at a time. SIGTERM lets the task in hand finish. A second
-connection sends WORKER.BEAT meanwhile: it extends the lease and brings what was cancelled."""
+"""Runs tasks from Martlet with plain redis-py, one at a time. SIGTERM lets the task in hand finish."""
 
 import argparse
 import collections
@@ -11,8 +10,7 @@ import threading
 import uuid
 
 import redis
-
-from producer import as_map
+from producer import as_map, ask
 
 
 def word_count(payload, task, check):
@@ -32,24 +30,26 @@ class Worker:
         self.broker, self.beats = (redis.Redis(given.host, given.port, protocol=given.protocol) for _ in range(2))
         self.queue, self.beat, self.handlers = given.queue, given.beat, handlers
         self.name = f"python-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        self.stopping, self.held, self.given_up = threading.Event(), None, None
+        self.stopping, self.resting, self.held, self.given_up = threading.Event(), False, None, None
 
-    def keep_beating(self):
+    def keep_beating(self):  # on a connection of its own: extends the lease, brings cancellations and orders
         while not threading.Event().wait(self.beat):
             extend = ("EXTEND", 1, *held) if (held := self.held) else ()
-            orders = as_map(self.beats.execute_command("WORKER.BEAT", self.name, *extend))
+            orders = as_map(ask(self.beats, "WORKER.BEAT", self.name, *extend, give_up=self.stopping))
             if held and held[0] in orders["cancel"] + orders["lost"]:
                 self.given_up = held
+            self.resting = orders["state"] == b"quiet"
             if orders["state"] == b"stop":
                 self.stopping.set()
 
     def run(self):
-        self.beats.execute_command("WORKER.HELLO", self.name, "PID", os.getpid(), "SLOTS", 1, "QUEUES", 1, self.queue)
+        hello = "WORKER.HELLO", self.name, "PID", os.getpid(), "SLOTS", 1, "QUEUES", 1, self.queue
+        ask(self.beats, *hello, give_up=self.stopping)
         threading.Thread(target=self.keep_beating, daemon=True).start()
-        while not self.stopping.is_set():
+        while not self.stopping.wait(self.beat if self.resting else 0):
             # redis-py gives up on 5 silent seconds; in RESP2 there are no signs of life, so BLOCK has to be shorter.
             command = ("TASK.RESERVE", 1, self.queue, "BLOCK", 1000, "WORKER", self.name, "REQ", uuid.uuid4().hex)
-            for task in self.broker.execute_command(*command) or []:
+            for task in not self.resting and ask(self.broker, *command, give_up=self.stopping) or []:
                 self.work(as_map(task))
 
     def check(self):
@@ -64,7 +64,7 @@ class Worker:
         except Exception as error:
             answer = "TASK.FAIL", *self.held, str(error) or "failed", "KIND", type(error).__name__
         try:
-            self.broker.execute_command(*answer, "REQ", uuid.uuid4().hex)
+            ask(self.broker, *answer, "REQ", uuid.uuid4().hex, give_up=self.stopping)
         except redis.ResponseError as error:  # LEASELOST: another worker has it by now
             print(f"{task['id'].decode()}: {error}", flush=True)
         self.held = None

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -96,6 +97,41 @@ def test_a_python_worker_hears_of_a_cancellation_and_of_sigterm(broker, python):
         eventually(lambda: as_map(client("TASK.GET", id))["state"] == b"CANCELLED", 5, "the cancellation")
         worker.send_signal(signal.SIGTERM)
         assert end(worker)[0] == 0
+
+
+
+def test_a_python_worker_outlives_its_broker_and_rests_when_told(broker, python):
+    """redis-py asks again for some seconds by itself; an outage may be longer."""
+    worker = python("worker.py", "--beat", 0.1)
+    with broker.connect() as client:
+        name = eventually(lambda: client("WORKER.LIST"), what="a worker") and as_map(client("WORKER.LIST")[0])["id"]
+    broker.kill()
+    time.sleep(7)
+    assert worker.poll() is None
+    broker.start()
+    assert end(python("producer.py", "word_count", '{"text": "a b"}'))[0] == 0
+    with broker.connect() as client:
+        client("WORKER.QUIET", name)
+        eventually(lambda: as_map(client("WORKER.INFO", name))["state"] == b"quiet")
+        time.sleep(1.5)
+        client("TASK.ADD", "python", "word_count", '{"text": "a"}')
+        time.sleep(1)
+        assert info(client, "python")["pending"] == 1
+    broker.stop()
+    worker.send_signal(signal.SIGTERM)
+    assert end(worker)[0] in (0, 1)
+
+
+def test_the_python_producer_waits_through_a_restart(broker, python):
+    producer = python("producer.py", "word_count", '{"text": "a b"}')
+    with broker.connect() as client:
+        eventually(lambda: client("QUEUE.LIST") and info(client, "python")["pending"] == 1)
+    broker.kill()
+    time.sleep(7)
+    broker.start()
+    python("worker.py")
+    code, output, errors = end(producer)
+    assert code == 0 and " COMPLETED " in output, errors
 
 
 # Swift
