@@ -19,13 +19,13 @@ def as_map(reply):
     return {key.decode(): value for key, value in pairs}
 
 
-def ask(broker, *command, give_up=threading.Event()):
-    """The broker's answer; while it is away it is asked again, until `give_up`. A nonce makes that harmless."""
+def ask(broker, *command, until=threading.Event()):
+    """The broker's answer; while it is away it is asked again, unless `until` is set. A nonce makes that harmless."""
     while True:
         try:
             return broker.execute_command(*command)
         except (redis.ConnectionError, redis.TimeoutError):
-            if give_up.wait(1):
+            if until.wait(1):
                 raise
 
 

@@ -35,22 +35,22 @@ class Worker:
     def keep_beating(self):  # on a connection of its own: extends the lease, brings cancellations and orders
         while not threading.Event().wait(self.beat):
             extend = ("EXTEND", 1, *held) if (held := self.held) else ()
-            orders = as_map(ask(self.beats, "WORKER.BEAT", self.name, *extend, give_up=self.stopping))
-            if held and held[0] in orders["cancel"] + orders["lost"]:
-                self.given_up = held
+            orders = as_map(ask(self.beats, "WORKER.BEAT", self.name, *extend, until=self.stopping))
+            self.given_up = held if held and held[0] in orders["cancel"] + orders["lost"] else self.given_up
             self.resting = orders["state"] == b"quiet"
             if orders["state"] == b"stop":
                 self.stopping.set()
 
     def run(self):
         hello = "WORKER.HELLO", self.name, "PID", os.getpid(), "SLOTS", 1, "QUEUES", 1, self.queue
-        ask(self.beats, *hello, give_up=self.stopping)
+        ask(self.beats, *hello, until=self.stopping)
         threading.Thread(target=self.keep_beating, daemon=True).start()
         while not self.stopping.wait(self.beat if self.resting else 0):
             # redis-py gives up on 5 silent seconds; in RESP2 there are no signs of life, so BLOCK has to be shorter.
             command = ("TASK.RESERVE", 1, self.queue, "BLOCK", 1000, "WORKER", self.name, "REQ", uuid.uuid4().hex)
-            for task in not self.resting and ask(self.broker, *command, give_up=self.stopping) or []:
+            for task in not self.resting and ask(self.broker, *command, until=self.stopping) or []:
                 self.work(as_map(task))
+        ask(self.beats, "WORKER.BYE", self.name, "REQ", uuid.uuid4().hex, until=self.stopping)
 
     def check(self):
         if self.given_up == self.held:
@@ -64,7 +64,7 @@ class Worker:
         except Exception as error:
             answer = "TASK.FAIL", *self.held, str(error) or "failed", "KIND", type(error).__name__
         try:
-            ask(self.broker, *answer, "REQ", uuid.uuid4().hex, give_up=self.stopping)
+            ask(self.broker, *answer, "REQ", uuid.uuid4().hex, until=self.stopping)
         except redis.ResponseError as error:  # LEASELOST: another worker has it by now
             print(f"{task['id'].decode()}: {error}", flush=True)
         self.held = None

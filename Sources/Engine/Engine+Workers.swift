@@ -82,6 +82,28 @@ extension Engine {
         return remember(request.request, .ok)
     }
 
+    /// A worker ends, and is forgotten. What it still has in its hands comes back when its leases have run out.
+    mutating func bye(
+        _ request: NameRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Answer {
+        switch try remembered(request.request, now, transaction) {
+        case .refused(let refusal): return .refused(refusal)
+        case .answer(let answer): return render(answer)
+        case .unknown: break
+        }
+        guard let worker = workers[request.name] else { return .refused(Self.noWorker(request.name)) }
+        try forget(worker, transaction)
+        return remember(request.request, .ok)
+    }
+
+    private mutating func forget(
+        _ worker: WorkerRecord, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        undoLog.changes.append(.worker(worker.name, worker))
+        workers[worker.name] = nil
+        try transaction.delete(Tables.workers, queueKey(worker.number))
+    }
+
     static func noWorker(_ name: Bytes) -> CommandError {
         CommandError(.error, "no such worker '\(String(decoding: name, as: UTF8.self))'")
     }
@@ -114,9 +136,7 @@ extension Engine {
                 guard isFull else { return nil }
                 return CommandError(.error, "\(Limits.workers) workers are known and none of them is stale")
             }
-            undoLog.changes.append(.worker(silent.name, silent))
-            workers[silent.name] = nil
-            try transaction.delete(Tables.workers, queueKey(silent.number))
+            try forget(silent, transaction)
         }
         return nil
     }

@@ -94,6 +94,7 @@ public struct Engine {
         case .hello(let request): try hello(request, now, transaction)
         case .beat(let request): try beat(request, now, transaction)
         case .order(let request): try order(request, now, transaction)
+        case .bye(let request): try bye(request, now, transaction)
         case .workerList, .workerInfo: try lookAtWorkers(operation, now, transaction)
         case .cronSet(let request): try setCron(request, now, transaction)
         case .cron(let request): try cron(request, now, transaction)

@@ -36,6 +36,8 @@ public enum Operation: Sendable {
     case hello(HelloRequest)
     case beat(BeatRequest)
     case order(OrderRequest)
+    /// A worker ends.
+    case bye(NameRequest)
     case workerList
     case workerInfo(Bytes)
     indirect case cronSet(CronSetRequest)

@@ -31,7 +31,7 @@ struct CommandReferenceTests {
             #expect(try client.call("COMMAND", "GETKEYS", "MEMORY", "USAGE", "k").elements?.map(\.text) == ["k"])
             let none = try client.call("COMMAND", "GETKEYS", "PING").errorLine
             #expect(none == "ERR The command has no key arguments")
-            #expect(try client.call("COMMAND", "LIST", "FILTERBY", "PATTERN", "WORKER.*").elements?.count == 6)
+            #expect(try client.call("COMMAND", "LIST", "FILTERBY", "PATTERN", "WORKER.*").elements?.count == 7)
         }
     }
 }

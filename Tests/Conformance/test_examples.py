@@ -162,6 +162,14 @@ def stop(worker, reason="shutdown"):
     assert code == 0 and errors.endswith(f"worker ended: {reason}\n"), errors
 
 
+def test_a_worker_that_ends_in_order_is_known_no_more(broker, jobs, python):
+    for worker in jobs("worker"), python("worker.py", "--beat", 0.5):
+        with broker.connect() as client:
+            eventually(lambda: len(client("WORKER.LIST")) == 1, what="a worker")
+            worker.send_signal(signal.SIGTERM)
+            assert end(worker)[0] == 0 and client("WORKER.LIST") == []
+
+
 def test_mail_goes_to_the_outbox(jobs, tmp_path):
     worker = jobs("worker")
     (sent,) = submit(jobs, "send_email", {"to": "a@example.org", "subject": "Grüße", "body": "one\n.\ntwo"})

@@ -356,6 +356,8 @@ def test_workers_are_listed_and_told(broker, run, json_of):
         assert "w1" in run("workers")[1]
         assert run("workers", "quiet", "w1")[0] == 0
         assert json_of("workers", "w1")["state"] == "quiet"
+        assert run("workers", "forget", "w1")[0] == 0 and json_of("workers") == []
+        assert run("workers", "forget", "w1")[0] == 66
 
 
 # top

@@ -91,6 +91,25 @@ def test_a_cancelled_task_is_told_with_the_beat(client):
     assert as_map(client("WORKER.BEAT", "other"))["cancel"] == []
 
 
+def test_who_says_goodbye_is_known_no_more(broker, client):
+    for worker in ("a", "b"):
+        client("WORKER.HELLO", worker)
+    id = client("TASK.ADD", "q", "t", "p")
+    task = take(client, "q", "WORKER", "a")
+    for _ in range(2):
+        assert client("WORKER.BYE", "a", "REQ", "once") == "OK"
+    assert client("WORKER.BYE", "a") == "ERR no such worker 'a'"
+    # What it holds is its own until the lease runs out.
+    assert client("TASK.ACK", id, task["token"]) == "OK"
+    broker.kill()
+    broker.start()
+    with broker.connect() as again:
+        assert [as_map(worker)["id"] for worker in again("WORKER.LIST")] == [b"b"]
+        assert again("HGETALL", "@worker:a") in ([], {})
+        again("WORKER.BEAT", "a")
+        assert as_map(again("WORKER.INFO", "a"))["completed"] == 0
+
+
 @pytest.mark.slow
 def test_a_worker_that_missed_three_beats_is_stale_until_the_next(broker):
     with broker.connect() as client:

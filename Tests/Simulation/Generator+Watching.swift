@@ -16,7 +16,8 @@ extension Generator {
                 OrderRequest(
                     worker: random.pick([nil] + Self.names), order: random.pick([.quiet, .quiet, .stop]),
                     request: nonce()))
-        case 90..<95: return .workerInfo(random.pick(Self.names))
+        case 90..<92: return .bye(NameRequest(name: random.pick(Self.names), request: nonce()))
+        case 92..<96: return .workerInfo(random.pick(Self.names))
         default: return .workerList
         }
     }

@@ -33,7 +33,7 @@ struct HelloSight: Equatable {
     var libraryVersion: Bytes?
 }
 
-/// WORKER.HELLO, BEAT, QUIET, STOP, INFO and LIST.
+/// WORKER.HELLO, BEAT, QUIET, STOP, BYE, INFO and LIST.
 extension Model {
     mutating func hello(_ request: HelloRequest, _ now: Timestamp) -> Outcome {
         meet(request.worker, now)
@@ -76,6 +76,8 @@ extension Model {
         }
         return .ok
     }
+
+    mutating func bye(_ name: Bytes) -> Outcome { workers.removeValue(forKey: name) == nil ? .refused(.error) : .ok }
 
     func workerInfo(_ name: Bytes, _ now: Timestamp) -> Outcome {
         sight(ofWorker: name, now).map { .workers([$0]) } ?? .refused(.error)

@@ -89,8 +89,7 @@ extension Model {
         settle(now)
         switch operation {
         case .add(let request): return remembering(request.request, now) { $0.add(request, now, answer) }
-        case .addMany(let request):
-            return remembering(request.request, now) { $0.addMany(request, now, answer) }
+        case .addMany(let request): return remembering(request.request, now) { $0.addMany(request, now, answer) }
         case .reserve(let request): return reserve(request, now, answer)
         case .acknowledge(let request): return acknowledge(request, now, answer)
         case .acknowledgeMany(let request):
@@ -124,6 +123,7 @@ extension Model {
         case .hello(let request): return remembering(request.request, now) { $0.hello(request, now) }
         case .beat(let request): return remembering(request.request, now) { $0.beat(request, now) }
         case .order(let request): return remembering(request.request, now) { $0.order(request) }
+        case .bye(let request): return remembering(request.request, now) { $0.bye(request.name) }
         case .workerInfo(let name): return workerInfo(name, now)
         case .workerList: return workerList(now)
         case .cronSet(let request): return remembering(request.request, now) { $0.setCron(request, now) }

@@ -25,6 +25,7 @@ extension MartletEngine.Operation {
         case .hello(let request): request.request
         case .beat(let request): request.request
         case .order(let request): request.request
+        case .bye(let request): request.request
         case .bulk(let request): request.request
         case .stopOperation(let request): request.request
         case .cronSet(let request): request.request

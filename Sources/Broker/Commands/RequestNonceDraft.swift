@@ -62,4 +62,5 @@ enum CommandTag {
     static let beat: UInt64 = 71
     static let quiet: UInt64 = 72
     static let stop: UInt64 = 73
+    static let bye: UInt64 = 74
 }

@@ -14,6 +14,14 @@ let workerCommands = [
         summary: "Says that a worker is alive, and extends its leases by the lease length of their hand-outs.",
         group: "worker", reply: "a map {state, cancel, lost}", run: .write(parseBeat)),
     Command(
+        "WORKER.BYE", .atLeast(2), [.write, .fast], usage: "id [REQ nonce]",
+        summary: "Says that a worker ends: it is known no more. One that only falls silent is called stale.",
+        group: "worker", reply: "OK",
+        run: .write { (cursor, _) throws(CommandError) in
+            let name = try cursor.name("id")
+            return .bye(NameRequest(name: name, request: try lastNonce(&cursor, CommandTag.bye)))
+        }),
+    Command(
         "WORKER.LIST", .exactly(1), [.readonly], summary: "Tells of every worker that is known.", group: "worker",
         reply: "an array of maps as of WORKER.INFO", run: .read { (_, _) throws(CommandError) in .workerList }),
     Command(

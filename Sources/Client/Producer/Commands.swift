@@ -121,6 +121,10 @@ enum Commands {
         return command
     }
 
+    static func bye(_ worker: String) -> RESPCommand {
+        RESPCommand("WORKER.BYE", .text(worker), "REQ", .text(Nonce.random()))
+    }
+
     static func log(_ lease: Lease, _ lines: [String], nonce: String) -> RESPCommand {
         var command = RESPCommand("TASK.LOG", .bytes(lease.id.text), .integer(lease.token))
         for line in lines { command.append(.text(line)) }

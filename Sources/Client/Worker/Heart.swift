@@ -3,7 +3,8 @@ import MartletProtocol
 import NIOCore
 
 /// Tells the broker that the worker lives, extends what it holds, and hears what it is to do: WORKER.HELLO, then a
-/// WORKER.BEAT at every `WorkerOptions.beat`, sooner when the shortest lease in hand would not last until the third.
+/// WORKER.BEAT at every `WorkerOptions.beat`, sooner when the shortest lease in hand would not last until the third;
+/// WORKER.BYE at the end.
 ///
 /// The actor runs on the event loop of its link.
 actor Heart {
@@ -35,10 +36,18 @@ actor Heart {
         }
     }
 
-    /// Ends `run()`.
-    func stop() {
+    /// So long the broker has for its answer to the farewell.
+    private static let farewell = TimeAmount.seconds(1)
+
+    /// Ends `run()`, and says goodbye: who has ended in order is not stale.
+    func stop() async {
         isDone = true
         wake()
+        guard isKnown else { return }
+        // A broker that is away must not hold up the end. Awaited by nobody: the link is not needed any more.
+        let alarm = link.loop.scheduleTask(in: Self.farewell) { [link] in _ = Task { await link.close() } }
+        _ = try? await link.send(Commands.bye(worker.options.name))
+        alarm.cancel()
     }
 
     /// A lease was taken: the next beat may have to come sooner.

@@ -5,7 +5,7 @@ import MartletProtocol
 struct WorkersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "workers", abstract: "List workers, or tell them to take nothing more or to stop.",
-        subcommands: [List.self, Quiet.self, Stop.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Quiet.self, Stop.self, Forget.self], defaultSubcommand: List.self)
 
     struct List: BrokerCommand {
         static let configuration = CommandConfiguration(
@@ -44,6 +44,20 @@ struct WorkersCommand: AsyncParsableCommand {
 
         func run(_ door: Door) async throws(ToolError) {
             door.show(try await door.call("WORKER.STOP", .text(worker))) { $0.cell }
+        }
+    }
+}
+
+extension WorkersCommand {
+    struct Forget: BrokerCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "forget", abstract: "Take a worker that is no more off the list.")
+        @Argument(help: "The worker.")
+        var worker: String
+        @OptionGroup var broker: BrokerOptions
+
+        func run(_ door: Door) async throws(ToolError) {
+            door.show(try await door.call("WORKER.BYE", .text(worker), "REQ", .text(Door.nonce()))) { $0.cell }
         }
     }
 }
