@@ -176,7 +176,7 @@ public struct QueueView: Hashable, Sendable {
     public var draining: Bool
     /// Per cent of contested hand-outs that go to the retry lane now.
     public var retryShare: Int
-    /// Distinct worker names that hold a lease from, or wait for, this queue.
+    /// Worker names: those who hold a task of it, wait for one, or say that they take from it and are not stale.
     public var workers: Int
     /// Bookkeeping of what became due is behind: counts follow.
     public var lagging: Bool

@@ -116,7 +116,8 @@ extension Engine {
         case .unknown: break
         }
         guard let number = request.number, let operation = operations[number] else {
-            return .refused(CommandError(.error, "no such operation; TASK.OPS lists them"))
+            let id = String(decoding: request.id, as: UTF8.self)
+            return .refused(CommandError(.error, "no such operation '\(id)'; TASK.OPS lists them"))
         }
         guard !operation.state.isOver, operation.verb != .remove else {
             let why = operation.state.isOver ? "is over" : "removes a queue that is deleted"

@@ -116,6 +116,7 @@ extension Engine {
     ) throws(StorageError) -> QueueView {
         var workers = Set(leases.workers(of: queue.id))
         for waiter in room.waiters(of: queue.name) { if let worker = waiter.request.worker { workers.insert(worker) } }
+        workers.formUnion(self.workers.of(queue: queue.name, heardSince: now - Self.workerPatience))
         let lately = activity[queue.id]
         let rates = activity.rates(queue.id, now)
         return QueueView(

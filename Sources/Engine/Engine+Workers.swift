@@ -6,6 +6,8 @@ extension Engine {
     private static let beat: Milliseconds = 10_000
     /// Beats a worker may miss before it is called stale.
     private static let missedBeats: Int64 = 3
+    /// Whoever is silent for longer is stale.
+    static let workerPatience: Milliseconds = beat * missedBeats
 
     /// A worker introduces itself: what it was told before is forgotten, what it was counted is not.
     mutating func hello(
@@ -131,7 +133,7 @@ extension Engine {
             guard let silent = workers.mostSilent else { return nil }
             let isFull = workers.count >= Limits.workers
             let silence = now - silent.lastBeat
-            guard silence > Limits.workerMemory || (isFull && silence > Self.beat * Self.missedBeats) else {
+            guard silence > Limits.workerMemory || (isFull && silence > Self.workerPatience) else {
                 workers.forgetBound = silent.lastBeat + Limits.workerMemory
                 guard isFull else { return nil }
                 return CommandError(.error, "\(Limits.workers) workers are known and none of them is stale")
@@ -174,7 +176,7 @@ extension Engine {
         let held = leases.tasks(of: worker.name).lazy.filter { leases[$0].map { $0.deadline > now } ?? false }
         return WorkerView(
             name: worker.name, host: worker.host, process: worker.process, order: worker.order,
-            isStale: now - worker.lastBeat > Self.beat * Self.missedBeats, slots: worker.slots,
+            isStale: now - worker.lastBeat > Self.workerPatience, slots: worker.slots,
             busy: worker.busy ?? Int64(held.count),
             queues: worker.queues, residentBytes: worker.residentBytes, lastBeat: worker.lastBeat,
             started: worker.counts[WorkerCount.started.rawValue],

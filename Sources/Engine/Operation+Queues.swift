@@ -117,12 +117,14 @@ public struct BulkRequest: Sendable {
 
 /// TASK.STOPOP.
 public struct StopOperationRequest: Sendable {
+    /// As it was sent.
+    public var id: Bytes
     /// `nil`: the text was no operation's id.
     public var number: UInt64?
     public var request: RequestNonce?
 
-    public init(number: UInt64?, request: RequestNonce? = nil) {
-        self.number = number
+    public init(id: Bytes = [], number: UInt64?, request: RequestNonce? = nil) {
+        (self.id, self.number) = (id, number)
         self.request = request
     }
 }

@@ -79,6 +79,8 @@ enum WorkerCount: Int {
 /// The workers that are known, by name. In memory; read at start.
 struct Workers {
     private var byName: [Bytes: WorkerRecord] = [:]
+    /// Who takes from a queue, as they say.
+    private var byQueue: [Bytes: Set<Bytes>] = [:]
     private(set) var lastNumber: UInt32 = 0
     /// Nobody has been silent for long enough to be forgotten before this.
     var forgetBound: Timestamp = .min
@@ -90,9 +92,25 @@ struct Workers {
     subscript(name: Bytes) -> WorkerRecord? {
         get { byName[name] }
         set {
+            let before = byName[name]?.queues ?? []
             byName[name] = newValue
+            let after = newValue?.queues ?? []
+            if before != after {
+                for queue in before { leave(queue, name) }
+                for queue in after { byQueue[queue, default: []].insert(name) }
+            }
             if let newValue { lastNumber = max(lastNumber, newValue.number) }
         }
+    }
+
+    /// Those who say that they take from a queue, and have been heard of since.
+    func of(queue: Bytes, heardSince time: Timestamp) -> [Bytes] {
+        (byQueue[queue] ?? []).filter { byName[$0].map { $0.lastBeat >= time } ?? false }
+    }
+
+    private mutating func leave(_ queue: Bytes, _ name: Bytes) {
+        byQueue[queue]?.remove(name)
+        if byQueue[queue]?.isEmpty ?? false { byQueue[queue] = nil }
     }
 
     /// Whether there is a worker of that name; if so it is counted.

@@ -146,8 +146,8 @@ struct TaskCommandTests {
         ("DLQ.LIST q CURSOR nonsense", "ERR invalid cursor"),
         ("DLQ.LIST q BY KIND CURSOR -1", "ERR invalid cursor"),
         ("TASK.RETRY nonsense", "NOTASK"),
-        ("TASK.STOPOP op-1", "ERR no such operation"),
-        ("TASK.STOPOP 1", "ERR no such operation"),
+        ("TASK.STOPOP op-1", "ERR no such operation 'op-1'"),
+        ("TASK.STOPOP 1", "ERR no such operation '1'"),
     ])
     func `bad input is refused clearly and changes nothing`(line: String, error: String) async throws {
         try await withBroker { broker in

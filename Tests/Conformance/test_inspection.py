@@ -272,3 +272,28 @@ def test_info_has_what_redis_tools_read(broker):
     assert [client.info("stats")[name] for name in ("pubsub_channels", "pubsub_patterns")] == [1, 1]
     heard.close()
     client.close()
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_scan_and_keys_show_every_reserved_key_there_is(broker, protocol):
+    with broker.connect(protocol) as client:
+        client("TASK.ADD", "q", "t", "p")
+        client("WORKER.HELLO", "w")
+        named = {b"@events", b"@queues", b"@worker:w", b"@metrics:tasks:state:pending", b"@queue:q:dlq"}
+        assert named <= set(client("KEYS", "@*")) and client("KEYS", "@e*") == [b"@events"]
+        assert named <= set(client("SCAN", 0, "MATCH", "@*")[1])
+        assert client("SCAN", 0, "MATCH", "@*", "TYPE", "stream") == [b"0", [b"@events"]]
+        assert client("KEYS", "*") == [] and client("SCAN", 0)[1] == []
+
+
+def test_settings_and_clients_as_redis_tells_them(broker):
+    client = redis.Redis(port=broker.port, decode_responses=True)
+    assert client.config_get("MAX-CLIENTS") == client.config_get("max-clients") == {"max-clients": "10000"}
+    heard = client.pubsub()
+    heard.subscribe("a", "b")
+    heard.psubscribe("task:*")
+    eventually(lambda: client.info("stats")["pubsub_patterns"] == 1)
+    (listener,) = [row for row in client.client_list() if row["psub"] == "1"]
+    assert (listener["sub"], listener["flags"], listener["laddr"]) == ("2", "P", f"127.0.0.1:{broker.port}")
+    heard.close()
+    client.close()

@@ -110,6 +110,29 @@ def test_who_says_goodbye_is_known_no_more(broker, client):
         assert as_map(again("WORKER.INFO", "a"))["completed"] == 0
 
 
+def test_a_queue_counts_who_takes_from_it(broker, client):
+    def workers(queue):
+        return as_map(client("QUEUE.INFO", queue))["workers"]
+
+    for queue in ("a", "b"):
+        client("TASK.ADD", queue, "t", "p")
+    assert workers("a") == 0
+    client("WORKER.HELLO", "w", "QUEUES", 2, "a", "b")
+    client("WORKER.HELLO", "x", "QUEUES", 1, "a")
+    take(client, "a", "WORKER", "w")
+    assert (workers("a"), workers("b")) == (2, 1), "each once, whether it holds a task or only said so"
+    take(client, "b", "WORKER", "never introduced")
+    assert workers("b") == 2
+    broker.kill()
+    broker.start()
+    with broker.connect() as again:
+        assert [as_map(row)["workers"] for row in again("QUEUE.LIST")] == [2, 2]
+        again("WORKER.HELLO", "x", "QUEUES", 1, "b")
+        assert [as_map(row)["workers"] for row in again("QUEUE.LIST")] == [1, 3]
+        again("WORKER.HELLO", "x")
+        assert [as_map(row)["workers"] for row in again("QUEUE.LIST")] == [1, 2]
+
+
 @pytest.mark.slow
 def test_a_worker_that_missed_three_beats_is_stale_until_the_next(broker):
     with broker.connect() as client:

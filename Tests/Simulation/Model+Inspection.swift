@@ -28,12 +28,13 @@ extension Model {
         for state in TaskState.allCases { counts[state] = Int64(members.count { $0.state == state }) }
         let oldest = members.filter { $0.isWaiting && $0.runAt <= now }.map(\.runAt).min()
         let waiting = calls.filter { $0.request.queues.contains(name) }.compactMap(\.request.worker)
+        let said = workers.filter { $0.value.hello.queues.contains(name) && now - $0.value.lastBeat <= 30_000 }.keys
         return QueueSight(
             name: name, counts: counts, totalAdded: totals.added, totalCompleted: totals.completed,
             totalFailed: totals.failed, oldest: oldest.map { now - $0 },
             paused: isPaused(name, \.adding, now) || isPaused(name, \.handingOut, now),
             draining: pauses[name]?.isDraining == true, retryShare: retryShare(of: name),
-            workers: Set(members.compactMap { $0.hold == nil ? nil : $0.worker } + waiting).count)
+            workers: Set(members.compactMap { $0.hold == nil ? nil : $0.worker } + waiting + said).count)
     }
 }
 

@@ -78,9 +78,13 @@ extension Broker {
     func line(_ connection: Connection) -> String {
         let now = clock.now
         let text = { (bytes: Bytes) in String(decoding: bytes, as: UTF8.self) }
-        return "id=\(connection.id) addr=\(connection.address) name=\(text(connection.name))"
+        let local = connection.context?.localAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?"
+        let subscriptions = connection.subscriptions
+        let flags = (subscriptions.count > 0 ? "P" : "") + (connection.blocked == nil ? "" : "b")
+        return "id=\(connection.id) addr=\(connection.address) laddr=\(local) name=\(text(connection.name))"
             + " age=\((now - connection.connectedAt) / 1_000) idle=\((now - connection.lastActive) / 1_000)"
-            + " flags=\(connection.blocked == nil ? "N" : "b") db=0"
+            + " flags=\(flags.isEmpty ? "N" : flags) db=0"
+            + " sub=\(subscriptions.channels.count) psub=\(subscriptions.patterns.count)"
             + " qbuf=\(connection.inbound.count) omem=\(connection.outstanding)"
             + " cmd=\(connection.lastCommand?.name.lowercased() ?? "NULL") user=default"
             + " resp=\(connection.output.version.rawValue)"

@@ -162,7 +162,7 @@ enum OptionNumber {
     static let catchup = 55
     static let mode = 56
     static let group = 57
-    static let order = 35
+    static let order = 58
 }
 
 extension ArgumentCursor {

@@ -63,9 +63,10 @@ enum OperationID {
 @Sendable private func parseStop(
     _ cursor: inout ArgumentCursor, _ connection: Connection
 ) throws(CommandError) -> Operation {
-    let number = OperationID.number(try cursor.name("id"))
+    let id = try cursor.name("id")
     return .stopOperation(
-        StopOperationRequest(number: number, request: try lastNonce(&cursor, CommandTag.stopOperation)))
+        StopOperationRequest(
+            id: id, number: OperationID.number(id), request: try lastNonce(&cursor, CommandTag.stopOperation)))
 }
 
 @Sendable private func parseDeadList(

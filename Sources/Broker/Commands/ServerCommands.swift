@@ -64,7 +64,10 @@ let serverCommands = [
     }
     let settings = broker.settings
     var patterns: [Glob] = []
-    while cursor.hasMore { patterns.append(Glob(try cursor.bytes("pattern"))) }
+    while cursor.hasMore {
+        let pattern = String(decoding: try cursor.bytes("pattern"), as: UTF8.self)
+        patterns.append(Glob(Array(pattern.lowercased().utf8)))
+    }
     let chosen = settings.filter { setting in patterns.contains { $0.matches(Array(setting.0.utf8)) } }
     connection.output.map(chosen.count)
     for (name, value) in chosen {

@@ -11,7 +11,7 @@ extension Look {
 
     /// The reserved keys that are listed: all but the tasks.
     func namedKeys(_ engine: borrowing Engine) -> [Bytes] {
-        var keys = ["@queues"] + TaskState.allCases.map { "@metrics:tasks:state:\($0.name.lowercased())" }
+        var keys = ["@events", "@queues"] + TaskState.allCases.map { "@metrics:tasks:state:\($0.name.lowercased())" }
         keys.sort()
         var all = keys.map { Array($0.utf8) }
         for name in engine.queueNames {
