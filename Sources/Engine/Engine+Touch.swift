@@ -23,7 +23,8 @@ extension Engine {
         }
     }
 
-    /// The lease ends so long from now, but never after the attempt's time-out.
+    /// The lease ends so long from now, but never after the attempt's time-out. Whoever does not say how long it is to
+    /// be does not mean to shorten it.
     mutating func extend(
         _ sequence: UInt64, _ request: TouchRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> StateRecord? {
@@ -31,7 +32,8 @@ extension Engine {
             let task = try task(sequence, transaction)
         else { return nil }
         let span = request.lease ?? state.lease
-        state.deadline = deadline(now, span, started: state.startedAt, timeout: task.timeout)
+        let end = deadline(now, span, started: state.startedAt, timeout: task.timeout)
+        state.deadline = request.lease == nil ? max(state.deadline, end) : end
         if let progress = request.progress { state.progress = progress }
         if let note = request.note { state.note = note }
         let touched = state

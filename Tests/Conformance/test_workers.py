@@ -61,6 +61,16 @@ def test_a_beat_extends_what_is_held_and_tells_what_is_lost(client):
     assert client("WORKER.BEAT", "w", "EXTEND", 1, "no-id", 1).code == "NOTASK"
 
 
+def test_a_lease_is_shortened_only_by_who_says_so(client):
+    id = client("TASK.ADD", "q", "t", "p", "LEASE", 5000)
+    token = take(client)["token"]
+    long = as_map(client("TASK.TOUCH", id, token, "LEASE", 60000))["deadline"]
+    assert as_map(client("TASK.TOUCH", id, token, "PROGRESS", 50))["deadline"] == long
+    client("WORKER.BEAT", "w", "EXTEND", 1, id, token)
+    assert as_map(client("TASK.GET", id))["deadline"] == long
+    assert as_map(client("TASK.TOUCH", id, token, "LEASE", 1000))["deadline"] <= long - 50000
+
+
 def test_orders_are_told_with_the_beat_and_last_until_hello(broker, client):
     for worker in ("a", "b"):
         client("WORKER.HELLO", worker)

@@ -52,7 +52,7 @@ extension Model {
     mutating func touch(_ request: TouchRequest, _ now: Timestamp) -> Outcome {
         guard let id = request.id, var task = tasks[id] else { return .refused(.noTask) }
         guard var hold = task.hold, hold.token == request.token else { return .refused(.leaseLost) }
-        hold.leaseEnd = now + (request.lease ?? hold.length)
+        hold.leaseEnd = request.lease.map { now + $0 } ?? max(hold.leaseEnd, now + hold.length)
         task.hold = hold
         task.progress = request.progress ?? task.progress
         task.note = request.note ?? task.note

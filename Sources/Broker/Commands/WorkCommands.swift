@@ -32,7 +32,8 @@ let workCommands = [
     Command(
         "TASK.TOUCH", .atLeast(3), [.write, .fast],
         usage: "id token [LEASE ms] [PROGRESS 0..100] [NOTE text] [REQ nonce]",
-        summary: "Extends the lease of a task in hand.", group: "worker", reply: "a map {deadline, cancel}",
+        summary: "Extends the lease of a task in hand; without LEASE by that of its hand-out, if that is longer.",
+        group: "worker", reply: "a map {deadline, cancel}",
         run: .write(parseTouch)),
 ]
 
