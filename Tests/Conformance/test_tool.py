@@ -124,6 +124,26 @@ def test_add_says_how_unique_a_task_is(run, json_of):
         assert (code, out) == (64, "") and "--unique" in error
 
 
+def test_add_makes_a_task_of_each_line(run, json_of, tmp_path):
+    lines = "".join(f'{{"n": {n}}}\n' for n in range(2_500))
+    (tmp_path / "lines").write_text(lines)
+    code, out, error = run("add", "q", "t", "--lines", "--file", tmp_path / "lines", "--priority", 9, "--tag", "a")
+    ids = out.split()
+    assert code == 0 and len(ids) == 2_500 and ids == sorted(ids), error
+    last = json_of("task", ids[-1], "--payload")
+    assert (last["payload"], last["priority"], last["tags"]) == ('{"n": 2499}', 9, ["a"])
+    assert len(json_of("add", "q", "t", "-", "--lines", input="one\n\ntwo")) == 2
+    assert json_of("add", "q", "t", "--lines") == [] and run("add", "q", "t", "x", "--lines", "--unique", "k")[0] == 64
+
+
+def test_tasks_are_found_by_how_their_ids_begin(run, json_of):
+    ids = [json_of("add", queue, "t")["id"] for queue in ("a", "b")]
+    assert {task["id"] for task in json_of("tasks", "--id", ids[0][:8])} == set(ids)
+    assert [task["id"] for task in json_of("tasks", "--id", ids[1].upper())] == ids[1:]
+    assert len(json_of("tasks", "--id", ids[0][:8], "-n", 1)) == 1 and json_of("tasks", "--id", "ffff") == []
+    assert run("tasks", "--id", "*")[0] == 64 and run("tasks", "a", "--id", ids[0])[0] == 64
+
+
 def test_add_takes_instants_as_the_tool_prints_them(run, json_of):
     later = "2100-01-31T12:00:00.250Z"
     assert later in run("task", run("add", "q", "t", "--at", later)[1].strip())[1]

@@ -20,6 +20,8 @@ struct TasksCommand: BrokerCommand {
     var worker: String?
     @Option(help: "Only of this group.")
     var group: String?
+    @Option(help: "Only those whose id begins with this, of all queues; alone.")
+    var id: String?
     @Option(help: "The order: added, run or ended. (default: added)")
     var by: String?
     @Flag(help: "The newest first.")
@@ -30,6 +32,12 @@ struct TasksCommand: BrokerCommand {
 
     func run(_ door: Door) async throws(ToolError) {
         guard limit > 0 else { throw .usage("--limit must be 1 or more") }
+        if let id {
+            let others = [state, type, tag, kind, worker, group, by].compactMap(\.self)
+            guard others.isEmpty, queue == "*", !reverse else { throw .usage("--id goes without other filters") }
+            let tasks = try await door.tasks(idPrefix: id, limit: limit)
+            return door.show(.array(tasks)) { _ in TaskTable.text(tasks) }
+        }
         var filter: [RESPCommand.Argument] = []
         let options = [("STATE", state), ("TYPE", type), ("TAG", tag), ("KIND", kind), ("WORKER", worker)]
         for (name, value) in options + [("GROUP", group), ("BY", by)] {
@@ -44,6 +52,25 @@ struct TasksCommand: BrokerCommand {
 }
 
 extension Door {
+    /// Those whose id begins so, in its order. An id that ended meanwhile for good is left out.
+    func tasks(idPrefix: String, limit: Int) async throws(ToolError) -> [RESPValue] {
+        guard idPrefix.allSatisfy({ $0.isHexDigit || $0 == "-" }) else {
+            throw .usage("'\(idPrefix)' begins no id; ids look like 0199d3a1-7c40-7000-81f3-5b0c9e2a7d41")
+        }
+        var tasks: [RESPValue] = []
+        var cursor = "0"
+        repeat {
+            let pattern = "@task:\(idPrefix.lowercased())*"
+            let reply = try await call("SCAN", .text(cursor), "MATCH", .text(pattern)).elements ?? []
+            for key in reply.last?.elements ?? [] where tasks.count < limit {
+                let id = key.text?.dropFirst("@task:".count) ?? ""
+                if let task = try await optional("TASK.GET", .text(String(id))) { tasks.append(task) }
+            }
+            cursor = reply.first?.text ?? "0"
+        } while cursor != "0" && tasks.count < limit
+        return tasks
+    }
+
     /// Pages of a listing, put together until there are `limit` entries or no more.
     func pages(
         _ name: String, _ arguments: [RESPCommand.Argument], limit: Int
