@@ -13,9 +13,13 @@ import redis
 
 from broker import BINARY, ROOT
 
-DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+DOCUMENTS = ["README.md", "Examples/README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 # What takes minutes: run by the slow tests.
-LONG = {"tools/demo", "tools/compare", "swift build -c release --product martlet"}
+LONG = {"tools/demo", "tools/compare", "swift build -c release --product martlet", "swift build -c release"}
+# How the examples are told where the broker under test is.
+EXAMPLES = {
+    ".build/release/jobs": "--url martlet://127.0.0.1:{}", ".build/release/summarizer": "--port {}",
+    "Examples/python": "--port {}"}
 # What runs this test.
 SELF = {"tools/test"}
 
@@ -36,10 +40,12 @@ class Shell:
     """A folder in which the documents' commands run: its `.build/release/martlet` is the one under test."""
 
     def __init__(self, folder):
-        self.folder, self.server = folder, None
+        self.folder, self.server, self.workers = folder, None, []
         (folder / ".build/release").mkdir(parents=True)
-        (folder / ".build/release/martlet").symlink_to(pathlib.Path(BINARY).resolve())
-        (folder / "tools").symlink_to(ROOT / "tools")
+        for program in "martlet", "jobs", "summarizer":
+            (folder / ".build/release" / program).symlink_to(pathlib.Path(BINARY).resolve().with_name(program))
+        for name in "tools", "docs", "Examples", "README.md":
+            (folder / name).symlink_to(ROOT / name)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -50,6 +56,10 @@ class Shell:
         if line.endswith("martlet serve"):
             return self.serve(line)
         line = line.replace("7379", str(self.port))
+        for program, option in EXAMPLES.items():
+            line += f" {option}".format(self.port) if line.startswith(program) else ""
+        if re.search(r"worker(\.py)? --", line):
+            return self.work(line)
         done = subprocess.run(
             ["bash", "-c", line], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120,
             stdin=subprocess.DEVNULL)
@@ -58,7 +68,14 @@ class Shell:
             assert self.server.wait(20) == 0
         return done.stdout
 
+    def work(self, line):
+        log = open(self.folder / "log", "ab")
+        self.workers.append(subprocess.Popen(shlex.split(line), cwd=self.folder, stdout=log, stderr=log))
+        return ""
+
     def serve(self, line):
+        if self.server and self.server.poll() is None:
+            return ""  # It runs since another page.
         self.server = subprocess.Popen(
             shlex.split(line), cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
             stderr=open(self.folder / "log", "ab"))
@@ -66,6 +83,10 @@ class Shell:
         return ""
 
     def close(self):
+        for worker in self.workers:
+            assert worker.poll() is None, (self.folder / "log").read_text()[-2000:]
+            worker.kill()
+            worker.wait()
         if self.server:
             if self.server.poll() is None:
                 self.server.send_signal(signal.SIGKILL)
