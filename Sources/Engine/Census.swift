@@ -194,13 +194,14 @@ struct Census {
                     findings.append("task \(timer.sequence) has a wrong time-to-live timer")
                 }
             case .retention:
-                if states[.ended]?[timer.sequence]?.keepUntil != timer.at {
+                let state = states[.ended]?[timer.sequence]
+                if state?.keepUntil != timer.at || state?.hasRetentionTimer != true {
                     findings.append("task \(timer.sequence) has a wrong retention timer")
                 }
             // Held against the keys, not against the tasks: see `uniqueDisagreements`.
             case .unique: break
             // Held against the queues' own state, not against the tasks.
-            case .resume, .surplus, .dependents, .batch, .members, .text, .lines, .flushedTexts: break
+            case .resume, .surplus, .dependents, .batch, .members, .text, .lines, .flushedTexts, .keptLine: break
             }
         }
         return findings
@@ -220,14 +221,25 @@ struct Census {
             if key?.at != state.endedAt || key?.state != state.state || key?.queue != state.queue {
                 findings.append("task \(sequence) is not where ended tasks of its state are")
             }
-            if (state.keepUntil != nil) != kept.contains(sequence) {
+            if state.hasRetentionTimer != kept.contains(sequence) {
                 findings.append("task \(sequence) has no retention timer, or one too many")
+            }
+            if let until = state.keepUntil, !state.hasRetentionTimer, !hasLine(state, until) {
+                findings.append("task \(sequence) stands in no line of those that are kept")
             }
         }
         for sequence in ended.keys where states[.ended]?[sequence] == nil {
             findings.append("task \(sequence) is listed as ended but is not")
         }
         return findings
+    }
+
+    /// Whether a line's timer sees to the end of its record.
+    private func hasLine(_ state: StateRecord, _ until: Timestamp) -> Bool {
+        timers.contains {
+            $0.kind == .keptLine && $0.queue == state.queue && $0.sequence == UInt64(state.state.rawValue)
+                && $0.at <= until
+        }
     }
 
     /// What belongs to a task is there as long as the task is.

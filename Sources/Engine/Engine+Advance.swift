@@ -101,6 +101,7 @@ extension Engine {
         case .flushedTexts: try removeFlushedTexts(now, transaction)
         case .lines: try lineMore(timer.queue, timer.at, transaction)
         case .surplus: try removeSurplus(timer.queue, limit: 1, timer.at, transaction)
+        case .keptLine: try removeFirst(of: timer, transaction)
         }
     }
 

@@ -63,13 +63,13 @@ extension Engine {
         var state = state
         state.endedAt = now
         state.cancel = false
-        state.keepUntil = state.state == .dead ? nil : now + state.keep
+        state.hasRetentionTimer = state.state != .dead && !standsInLine(state)
         let ended = state
         try transaction.put(Tables.states, Phase.ended.key(sequence)) { ended.write(to: &$0) }
         let key = EndedKey(queue: ended.queue, state: ended.state, at: now, sequence: sequence)
-        try transaction.put(Tables.ended, key.bytes, flags: 0)
+        try transaction.put(Tables.ended, key.bytes, flags: ended.hasRetentionTimer ? EndedFlag.timer : 0)
         if ended.state == .dead { try countKind(of: ended, 1, at: now, transaction) }
-        try setTimer(ended.keepUntil, .retention, sequence, ended.queue, transaction)
+        try keep(sequence, ended, transaction)
         tellWatchers(of: sequence)
         try leaveBatch(sequence, batch, ended.state, at: now, transaction)
         try tellDependents(of: sequence, ended.state, at: now, transaction)
@@ -96,17 +96,20 @@ extension Engine {
     }
 
     /// The record of an ended task goes, and with it everything about the task.
+    /// - Returns: whether there was one.
+    @discardableResult
     mutating func removeEnded(
         _ sequence: UInt64, at now: Timestamp, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) {
+    ) throws(StorageError) -> Bool {
         let key = Phase.ended.key(sequence)
-        guard let state = try transaction.take(Tables.states, key, { StateRecord(from: &$0) }) else { return }
+        guard let state = try transaction.take(Tables.states, key, { StateRecord(from: &$0) }) else { return false }
         try leaveEnded(sequence, state, transaction)
         change(state.queue) { $0.count(state.state, -1) }
         try remove(sequence, state, transaction)
         if state.state != .completed {
             try tellDependents(of: sequence, state.state, isGone: true, at: now, transaction)
         }
+        return true
     }
 
     /// Writes a history row; past the window of the first and the newest ones, the oldest of the newest goes.

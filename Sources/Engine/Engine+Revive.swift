@@ -67,7 +67,7 @@ extension Engine {
         if state.resultSize != nil, state.result == nil {
             try transaction.delete(Tables.bodies, BodyKind.result.key(sequence))
         }
-        (state.result, state.resultSize, state.endedAt, state.keepUntil) = (nil, nil, nil, nil)
+        (state.result, state.resultSize, state.endedAt, state.hasRetentionTimer) = (nil, nil, nil, false)
         state.state = count(state.queue, ended.state, .revive, of: sequence, type: task.type)
         try rejoinOrder(sequence, task, at: now, transaction)
         try waitAnew(sequence, task, &state, from: ended.state, reset: reset, now, transaction)
@@ -109,6 +109,7 @@ extension Engine {
         try transaction.delete(Tables.ended, entry.bytes)
         if state.state == .dead { try countKind(of: state, -1, at: at, transaction) }
         guard let until = state.keepUntil else { return }
+        guard state.hasRetentionTimer else { return try leaveLine(sequence, state, transaction) }
         let timer = TimerKey(at: until, kind: .retention, sequence: sequence, queue: state.queue)
         try transaction.delete(Tables.timers, timer.bytes)
     }

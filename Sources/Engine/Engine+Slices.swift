@@ -74,6 +74,7 @@ extension Engine {
                 return (operation.state, operation.ended) = (.done, now)
             }
             guard try freeUniqueKeys(of: operation.queue, most: operationSlice, transaction) else { return }
+            try closeLines(operation.queue, transaction)
             replaceQueue(operation.queue, name: [])
             freeQueues.append(operation.queue)
         }

@@ -94,7 +94,7 @@ struct TimerKey {
         case due = 1
         /// The time to live ends.
         case timeToLive = 2
-        /// The record of an ended task goes.
+        /// The record of an ended task goes that stands in no `KeptLine`.
         case retention = 3
         /// A UNIQUE key is free again.
         case unique = 4
@@ -115,8 +115,11 @@ struct TimerKey {
         case lines = 11
         /// Plain keys were flushed and more of them are stored than go at once.
         case flushedTexts = 12
+        /// The first task of a `KeptLine` goes; the sequence is the state in which its tasks ended, the hash the task
+        /// from which on they are looked for.
+        case keptLine = 13
 
-        var hasHash: Bool { self == .unique || self == .dependents || self == .members }
+        var hasHash: Bool { self == .unique || self == .dependents || self == .members || self == .keptLine }
         /// There may be very many tasks to change: so many of them at a time as `Engine.waveSlice` says.
         var isWave: Bool { self == .dependents || self == .members || self == .lines }
     }
@@ -125,8 +128,8 @@ struct TimerKey {
     var kind: Kind
     var sequence: UInt64
     var queue: UInt32
-    /// Of the UNIQUE key (the task's record may be gone by then), or a task: one that waits for this one, or one of the
-    /// batch.
+    /// Of the UNIQUE key (the task's record may be gone by then), or a task: one that waits for this one, one of the
+    /// batch, or one of the line.
     var hash: UInt64 = 0
 
     var bytes: KeyBytes {
@@ -161,6 +164,8 @@ struct TimerKey {
 /// An ended task among those of its queue and state, oldest first.
 ///
 ///     queue u32 │ state u8 │ ended at i64 │ sequence u64
+///
+/// The value, if there is one, is a byte of `Engine.EndedFlag`.
 struct EndedKey {
     var queue: UInt32
     var state: TaskState

@@ -3,9 +3,11 @@ import MartletStorage
 
 /// What became of a task. There is none until it is first handed out (or ends without).
 ///
-///     mask u16 │ queue u32 │ type u32 │ state u8 │ priority u8 │ limits u16 │ attempt i64 │ retries i64 │ token i64
-///     │ run at i64 │ started at i64 │ deadline i64 │ lease i64 │ keep i64
-///     │ [ended at i64] [keep until i64] [expires at i64] [history rows u32] [progress u8] [result size u32]
+/// Numbers are `varint`s; an instant is told by what lies between it and an earlier one, so that most take a byte or two:
+///
+///     mask u16 │ state u8 │ priority u8 │ queue │ type │ limits │ attempt │ retries │ token
+///     │ run at │ started at (after run at) │ deadline (after started at) │ lease │ keep
+///     │ [ended at (after started at)] [expires at (after run at)] [history rows] [progress u8] [result size]
 ///     │ [worker] [last error] [error kind] [note] [result], each behind its length
 struct StateRecord {
     /// Results up to this size lie in the record itself.
@@ -27,7 +29,6 @@ struct StateRecord {
     var lease: Milliseconds = 0
     var keep: Milliseconds
     var endedAt: Timestamp?
-    var keepUntil: Timestamp?
     /// When its time to live ends.
     var expiresAt: Timestamp?
     /// How many history rows were ever written.
@@ -42,6 +43,8 @@ struct StateRecord {
     var result: Bytes?
     /// The payload lies in `bodies`.
     var hasBody: Bool
+    /// A timer of its own says when its record goes: it does not stand in a `KeptLine`.
+    var hasRetentionTimer = false
     /// It is to end as CANCELLED: whoever holds it is told at the next TOUCH or BEAT.
     var cancel = false
     /// There are lines in `logs`.
@@ -66,6 +69,9 @@ struct StateRecord {
         isTied = task.isTied
     }
 
+    /// When its record goes; `nil`: not by itself.
+    var keepUntil: Timestamp? { state == .dead ? nil : endedAt.map { $0 &+ keep } }
+
     var lane: Lane { state == .blocked ? .parked : attempt > 0 ? .retry : .fresh }
 
     /// Where its task waits.
@@ -76,7 +82,7 @@ struct StateRecord {
 
     private enum Bit {
         static let endedAt: UInt16 = 1
-        static let keepUntil: UInt16 = 2
+        static let retentionTimer: UInt16 = 2
         static let expiresAt: UInt16 = 4
         static let history: UInt16 = 8
         static let progress: UInt16 = 16
@@ -96,7 +102,7 @@ struct StateRecord {
     private var mask: UInt16 {
         var mask: UInt16 = 0
         if endedAt != nil { mask |= Bit.endedAt }
-        if keepUntil != nil { mask |= Bit.keepUntil }
+        if hasRetentionTimer { mask |= Bit.retentionTimer }
         if expiresAt != nil { mask |= Bit.expiresAt }
         if historyRows > 0 { mask |= Bit.history }
         if progress != nil { mask |= Bit.progress }
@@ -116,25 +122,24 @@ struct StateRecord {
 
     func write(to record: inout RecordWriter) {
         record.uint16(mask)
-        record.uint32(queue)
-        record.uint32(type)
         record.uint8(state.rawValue)
         record.uint8(UInt8(priority))
-        record.uint16(limits)
-        record.int64(attempt)
-        record.int64(retries)
-        record.int64(token)
-        record.int64(runAt)
-        record.int64(startedAt)
-        record.int64(deadline)
-        record.int64(lease)
-        record.int64(keep)
-        if let endedAt { record.int64(endedAt) }
-        if let keepUntil { record.int64(keepUntil) }
-        if let expiresAt { record.int64(expiresAt) }
-        if historyRows > 0 { record.uint32(historyRows) }
+        record.varint(UInt64(queue))
+        record.varint(UInt64(type))
+        record.varint(UInt64(limits))
+        record.signed(attempt)
+        record.signed(retries)
+        record.signed(token)
+        record.signed(runAt)
+        record.instant(startedAt, after: runAt)
+        record.instant(deadline, after: startedAt)
+        record.signed(lease)
+        record.signed(keep)
+        if let endedAt { record.instant(endedAt, after: startedAt) }
+        if let expiresAt { record.instant(expiresAt, after: runAt) }
+        if historyRows > 0 { record.varint(UInt64(historyRows)) }
         if let progress { record.uint8(UInt8(progress)) }
-        if let resultSize { record.uint32(UInt32(resultSize)) }
+        if let resultSize { record.varint(UInt64(resultSize)) }
         if let worker { record.bytes(worker) }
         if let lastError { record.bytes(lastError) }
         if let errorKind { record.bytes(errorKind) }
@@ -144,33 +149,33 @@ struct StateRecord {
 
     init(from record: inout RecordReader) {
         let mask = record.uint16()
-        queue = record.uint32()
-        type = record.uint32()
         let state = TaskState(rawValue: record.uint8())
         if state == nil { record.fail() }
         self.state = state ?? .dead
         priority = Int(record.uint8())
         if !(1...10).contains(priority) { record.fail() }
-        limits = record.uint16()
-        attempt = record.int64()
-        retries = record.int64()
-        token = record.int64()
-        runAt = record.int64()
-        startedAt = record.int64()
-        deadline = record.int64()
-        lease = record.int64()
-        keep = record.int64()
+        queue = record.varint32()
+        type = record.varint32()
+        limits = record.varint16()
+        attempt = record.signed()
+        retries = record.signed()
+        token = record.signed()
+        runAt = record.signed()
+        startedAt = record.instant(after: runAt)
+        deadline = record.instant(after: startedAt)
+        lease = record.signed()
+        keep = record.signed()
         hasBody = mask & Bit.body != 0
+        hasRetentionTimer = mask & Bit.retentionTimer != 0
         cancel = mask & Bit.cancel != 0
         hasLog = mask & Bit.log != 0
         hasUnique = mask & Bit.unique != 0
         isTied = mask & Bit.tied != 0
-        if mask & Bit.endedAt != 0 { endedAt = record.int64() }
-        if mask & Bit.keepUntil != 0 { keepUntil = record.int64() }
-        if mask & Bit.expiresAt != 0 { expiresAt = record.int64() }
-        if mask & Bit.history != 0 { historyRows = record.uint32() }
+        if mask & Bit.endedAt != 0 { endedAt = record.instant(after: startedAt) }
+        if mask & Bit.expiresAt != 0 { expiresAt = record.instant(after: runAt) }
+        if mask & Bit.history != 0 { historyRows = record.varint32() }
         if mask & Bit.progress != 0 { progress = Int(record.uint8()) }
-        if mask & Bit.resultSize != 0 { resultSize = Int(record.uint32()) }
+        if mask & Bit.resultSize != 0 { resultSize = Int(record.varint32()) }
         if mask & Bit.worker != 0 { worker = record.bytes() }
         if mask & Bit.lastError != 0 { lastError = record.bytes() }
         if mask & Bit.errorKind != 0 { errorKind = record.bytes() }

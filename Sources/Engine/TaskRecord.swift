@@ -3,12 +3,11 @@ import MartletStorage
 
 /// A task as it was added. Written once; what a task does not say itself takes no room.
 ///
-///     mask u16 │ queue u32 │ type u32 │ priority u8 │ [created i64] │ [run at i64]
+///     mask u16 │ priority u8 │ queue varint │ type varint │ [created i64] │ [run at i64]
 ///     │ [retries i64] [back-off] [jitter u8] [lease i64] [timeout i64] [time to live i64] [keep i64]
 ///     │ [tags: n u8, n × bytes] [meta: n u8, n × (name, value)] [unique: until u8, span i64, key]
 ///     │ [group] [ties: mask u8 │ [1: batch u64] [2: order key]
-///     [4: limits u16, n u8, n × cost i64]] │ payload size u32
-///     │ payload, unless it lies in `bodies`
+///     [4: limits u16, n u8, n × cost i64]] │ payload, or its size u32 if it lies in `bodies`
 struct TaskRecord {
     /// Payloads up to this size lie in the record itself.
     static let inlinePayload = 2_048
@@ -97,9 +96,9 @@ struct TaskRecord {
     func write(to record: inout RecordWriter, sequence: UInt64, payload: Bytes) {
         let mask = mask(sequence)
         record.uint16(mask)
-        record.uint32(queue)
-        record.uint32(type)
         record.uint8(UInt8(priority))
+        record.varint(UInt64(queue))
+        record.varint(UInt64(type))
         if mask & Bit.created != 0 { record.int64(created) }
         if mask & Bit.runAt != 0 { record.int64(runAt) }
         if mask & Bit.retries != 0 { record.int64(retries) }
@@ -110,8 +109,7 @@ struct TaskRecord {
         if let timeToLive { record.int64(timeToLive) }
         if mask & Bit.keep != 0 { record.int64(keep) }
         if mask & Bit.labels != 0 { writeLabels(to: &record) }
-        record.uint32(UInt32(payloadSize))
-        if !hasBody { record.rest(payload) }
+        if hasBody { record.uint32(UInt32(payloadSize)) } else { record.rest(payload) }
     }
 
     init(queue: UInt32, type: UInt32, priority: Int, created: Timestamp, runAt: Timestamp) {
@@ -125,9 +123,9 @@ struct TaskRecord {
     /// Leaves the reader where an inline payload begins.
     init(from record: inout RecordReader, sequence: UInt64) {
         let mask = record.uint16()
-        queue = record.uint32()
-        type = record.uint32()
         priority = Int(record.uint8())
+        queue = record.varint32()
+        type = record.varint32()
         created = mask & Bit.created != 0 ? record.int64() : Self.instant(sequence)
         runAt = mask & Bit.runAt != 0 ? record.int64() : created
         if mask & Bit.retries != 0 { retries = record.int64() }
@@ -138,9 +136,9 @@ struct TaskRecord {
         if mask & Bit.timeToLive != 0 { timeToLive = record.int64() }
         if mask & Bit.keep != 0 { keep = record.int64() }
         if mask & Bit.labels != 0 { readLabels(mask, from: &record) }
-        payloadSize = Int(record.uint32())
         hasBody = mask & Bit.body != 0
-        if !(1...10).contains(priority) || !hasBody && record.left != payloadSize { record.fail() }
+        payloadSize = hasBody ? Int(record.uint32()) : record.left
+        if !(1...10).contains(priority) { record.fail() }
     }
 }
 

@@ -87,11 +87,31 @@ public struct RecordWriter: ~Copyable {
         count += value.count
     }
 
-    /// Bytes behind their length (4 bytes).
+    /// Bytes behind their length, a `varint`.
     public mutating func bytes(_ value: [UInt8]) {
-        uint32(UInt32(truncatingIfNeeded: value.count))
+        varint(UInt64(value.count))
         rest(value)
     }
+
+    /// A number that is mostly small: seven bits a byte, the lowest first, the eighth bit where more follow (LEB128 of
+    /// DWARF 5, 7.6). One to ten bytes.
+    public mutating func varint(_ value: UInt64) {
+        reserve(10)
+        var left = value
+        while left >= 0x80 {
+            base.storeBytes(of: UInt8(truncatingIfNeeded: left) | 0x80, toByteOffset: count, as: UInt8.self)
+            count += 1
+            left &>>= 7
+        }
+        base.storeBytes(of: UInt8(truncatingIfNeeded: left), toByteOffset: count, as: UInt8.self)
+        count += 1
+    }
+
+    /// A signed number that is mostly near zero, as a `varint` of 0, -1, 1, -2, 2, …
+    public mutating func signed(_ value: Int64) { varint(UInt64(bitPattern: value &<< 1 ^ value &>> 63)) }
+
+    /// What lies between two instants, which may be any numbers.
+    public mutating func instant(_ value: Int64, after earlier: Int64) { signed(value &- earlier) }
 }
 
 /// Takes a record apart in the order it was put together. Lent for the length of a closure.
@@ -133,11 +153,50 @@ public struct RecordReader {
     public mutating func rest() -> [UInt8] { take(left) }
 
     /// Bytes behind their length.
-    public mutating func bytes() -> [UInt8] { take(Int(uint32())) }
+    public mutating func bytes() -> [UInt8] { take(length()) }
+
+    /// What `RecordWriter.varint` wrote. More than 64 bits: damaged.
+    public mutating func varint() -> UInt64 {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        while offset < end, shift < 64 {
+            let byte = base.load(fromByteOffset: offset, as: UInt8.self)
+            offset += 1
+            value |= UInt64(byte & 0x7F) &<< shift
+            if byte < 0x80 { return value }
+            shift += 7
+        }
+        fail()
+        return 0
+    }
+
+    /// A `varint` of at most 32 bits. A larger one: damaged.
+    public mutating func varint32() -> UInt32 {
+        let value = varint()
+        if value > UInt64(UInt32.max) { fail() }
+        return UInt32(truncatingIfNeeded: value)
+    }
+
+    /// A `varint` of at most 16 bits. A larger one: damaged.
+    public mutating func varint16() -> UInt16 {
+        let value = varint()
+        if value > UInt64(UInt16.max) { fail() }
+        return UInt16(truncatingIfNeeded: value)
+    }
+
+    /// What `RecordWriter.signed` wrote.
+    public mutating func signed() -> Int64 {
+        let value = varint()
+        return Int64(bitPattern: value &>> 1) ^ -Int64(bitPattern: value & 1)
+    }
+
+    public mutating func instant(after earlier: Int64) -> Int64 { earlier &+ signed() }
+
+    private mutating func length() -> Int { Int(truncatingIfNeeded: min(varint(), UInt64(Int.max))) }
 
     /// Passes over bytes behind their length and says how many they were.
     public mutating func skipBytes() -> Int {
-        let length = Int(uint32())
+        let length = length()
         guard length <= left else {
             overran = true
             return 0

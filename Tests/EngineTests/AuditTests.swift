@@ -76,10 +76,8 @@ extension Plant {
             try Store.rewrite("states", key, to: Store.state(2, store.active), transaction) { _ in }
         },
         Plant(.stateOutOfPlace, "an active state without a token") { (transaction, store) throws(StorageError) in
-            // Behind mask, queue, type, state, priority, limits, attempt and retries.
-            try Store.rewrite("states", Store.state(1, store.active), transaction) { bytes in
-                for index in 30..<38 { bytes[index] = 0 }
-            }
+            // Behind the mask, state, priority, queue, type, limits, attempt and retries, each a byte here.
+            try Store.rewrite("states", Store.state(1, store.active), transaction) { $0[9] = 0 }
         },
         Plant(.historyDangling, "of no task") { (transaction, store) throws(StorageError) in
             var from = Store.key(store.dead)
@@ -115,8 +113,32 @@ extension Plant {
             try transaction.delete(Store.table("timers"), key)
         },
         Plant(.timerMissing, "of retention") { (transaction, store) throws(StorageError) in
-            let key = try Store.find("timers", store.completed, at: 9, kind: 3, transaction)
+            let key = try Store.find("timers", store.apart, at: 9, kind: 3, transaction)
             try transaction.delete(Store.table("timers"), key)
+        },
+        Plant(.timerMissing, "of a line of completed tasks") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("timers", UInt64(TaskState.completed.rawValue), at: 9, kind: 13, transaction)
+            try transaction.delete(Store.table("timers"), key)
+        },
+        Plant(.timerMissing, "of a task that is kept otherwise than its line") { (transaction, store) throws(StorageError) in
+            let (day, longer): (Bytes, Bytes) = ([0x80, 0xF0, 0xB2, 0x52], [0x82, 0xF0, 0xB2, 0x52])
+            try Store.rewrite("states", Store.state(3, store.completed), transaction) { bytes in
+                guard let place = bytes.indices.first(where: { bytes[$0...].starts(with: day) }) else { return }
+                bytes.replaceSubrange(place..<place + day.count, with: longer)
+            }
+        },
+        Plant(.timerDangling, "of a line that is not there") { (transaction, store) throws(StorageError) in
+            var key = KeyBytes()
+            key.append(Int64(5))
+            key.append(UInt8(13))
+            key.append(UInt64(TaskState.expired.rawValue))
+            key.append(UInt32(1))
+            key.append(UInt64(0))
+            try transaction.put(Store.table("timers"), key, flags: 0)
+        },
+        Plant(.endedDangling, "as one with a timer of its own") { (transaction, store) throws(StorageError) in
+            let key = try Store.find("ended", store.completed, at: 13, transaction)
+            try transaction.put(Store.table("ended"), key, flags: 1)
         },
         Plant(.timerDangling, "of no task") { (transaction, store) throws(StorageError) in
             var key = KeyBytes()
@@ -246,7 +268,7 @@ struct AuditTests {
         #expect(findings == [], "\(findings)")
         fixture.store.close()
         let report = try check(fixture, repair: true)
-        #expect(report.count == 0 && report.left == 0 && report.tasks == 10, "\(report)")
+        #expect(report.count == 0 && report.left == 0 && report.tasks == 11, "\(report)")
     }
 
     @Test("what is planted is found, and after a repair nothing is left", arguments: Plant.all)

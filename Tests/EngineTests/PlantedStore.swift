@@ -21,6 +21,8 @@ struct PlantedStore: Sendable {
     var scheduled: UInt64 = 0
     var active: UInt64 = 0
     var completed: UInt64 = 0
+    /// Completed, too, but kept otherwise.
+    var apart: UInt64 = 0
     var dead: UInt64 = 0
     var large: UInt64 = 0
     var unique: UInt64 = 0
@@ -29,10 +31,12 @@ struct PlantedStore: Sendable {
         completed = try fixture.add { $0.priority = 10 }.sequence
         dead = try fixture.add { ($0.priority, $0.retries) = (9, 0) }.sequence
         active = try fixture.add { $0.priority = 8 }.sequence
-        let tasks = try fixture.reserve(count: 3)
+        apart = try fixture.add { ($0.priority, $0.keep) = (7, 5_000) }.sequence
+        let tasks = try fixture.reserve(count: 4)
         let result = Bytes((0..<5_000).map { UInt8(truncatingIfNeeded: $0 &* 7_919 >> 3) })
         try fixture.run(.acknowledge(AcknowledgeRequest(id: tasks[0].id, token: tasks[0].token, result: result)))
         try fixture.run(.fail(FailRequest(id: tasks[1].id, token: tasks[1].token, message: [1])))
+        try fixture.run(.acknowledge(AcknowledgeRequest(id: tasks[3].id, token: tasks[3].token)))
         pending = try fixture.add { $0.timeToLive = 3_600_000 }.sequence
         scheduled = try fixture.add { $0.due = .after(3_600_000) }.sequence
         large = try fixture.add(payload: result).sequence

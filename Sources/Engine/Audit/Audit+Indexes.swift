@@ -70,6 +70,7 @@ extension Audit {
         case .text: try isNeeded(text: timer, transaction)
         case .flushedTexts: broker.map { $0.flushedTexts > 0 } ?? true
         case .lines: queues[timer.queue]?.lining.isUnderWay
+        case .keptLine: queues[timer.queue].map { isNeeded(line: timer, $0.kept) } ?? false
         case .due, .timeToLive, .retention: nil
         }
     }
@@ -80,8 +81,9 @@ extension Audit {
         guard timer.queue == known.task.queue else { return false }
         switch timer.kind {
         case .timeToLive: return known.ended == nil && known.expiresAt == timer.at
-        case .retention: return known.ended?.keepUntil == timer.at
-        case .unique, .resume, .surplus, .dependents, .batch, .members, .text, .lines, .flushedTexts: return true
+        case .retention: return known.ended?.hasRetentionTimer == true && known.ended?.keepUntil == timer.at
+        case .unique, .resume, .surplus, .dependents, .batch, .members, .text, .lines, .flushedTexts, .keptLine:
+            return true
         case .due:
             guard known.isWaiting, known.state.runAt == timer.at else { return false }
             let key = known.waitingKey(timer.sequence).bytes
@@ -102,7 +104,7 @@ extension Audit {
 
     /// Whoever is listed as ended has ended that way and then.
     mutating func walkEnded<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
-        try entries(Tables.ended, transaction) { (audit, bytes, _) throws(StorageError) in
+        try entries(Tables.ended, transaction) { (audit, bytes, flags) throws(StorageError) in
             let key = EndedKey(bytes)
             let known = try key.map { (key) throws(StorageError) in try audit.known(key.sequence, transaction) } ?? nil
             let state = known?.ended
@@ -113,6 +115,10 @@ extension Audit {
                 return audit.report(.endedDangling, "entry of \(name)", .delete(Tables.ended, bytes))
             }
             audit.tally(key.queue) { $0.count(key.state, 1) }
+            let right = state.hasRetentionTimer ? Engine.EndedFlag.timer : 0
+            guard flags != right else { return }
+            audit.report(
+                .endedDangling, "flags of task \(audit.name(key.sequence))", .entry(Tables.ended, bytes, flags: right))
         }
     }
 

@@ -62,11 +62,10 @@ extension Audit {
     ) throws(StorageError) {
         let key = EndedKey(queue: ended.queue, state: ended.state, at: ended.endedAt ?? 0, sequence: sequence)
         if try !transaction.contains(Tables.ended, key.bytes) {
-            report(.endedUnlisted, "task \(name(sequence))", .entry(Tables.ended, key.bytes, flags: 0))
+            let flags = ended.hasRetentionTimer ? Engine.EndedFlag.timer : 0
+            report(.endedUnlisted, "task \(name(sequence))", .entry(Tables.ended, key.bytes, flags: flags))
         }
-        if let at = ended.keepUntil {
-            try expect(TimerKey(at: at, kind: .retention, sequence: sequence, queue: ended.queue), transaction)
-        }
+        try check(retentionOf: ended, sequence, transaction)
         if ended.state == .dead { tally(kindOf: ended) }
         let lies = ended.resultSize != nil && ended.result == nil
         if lies, try !transaction.contains(Tables.bodies, BodyKind.result.key(sequence)) {

@@ -57,6 +57,7 @@ struct Audit {
         try walkTexts(transaction)
         try walkKinds(transaction)
         try checkPauses(transaction)
+        try checkLines(transaction)
         compareNames()
         compareCounters()
         compareNumbers()
