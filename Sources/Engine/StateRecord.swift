@@ -3,7 +3,8 @@ import MartletStorage
 
 /// What became of a task. There is none until it is first handed out (or ends without).
 ///
-/// Numbers are `varint`s; an instant is told by what lies between it and an earlier one, so that most take a byte or two:
+/// Numbers are `varint`s; an instant is told by what lies between it and an earlier one, so that most take a byte or
+/// two:
 ///
 ///     mask u16 │ state u8 │ priority u8 │ queue │ type │ limits │ attempt │ retries │ token
 ///     │ run at │ started at (after run at) │ deadline (after started at) │ lease │ keep

@@ -120,7 +120,7 @@ extension Plant {
             let key = try Store.find("timers", UInt64(TaskState.completed.rawValue), at: 9, kind: 13, transaction)
             try transaction.delete(Store.table("timers"), key)
         },
-        Plant(.timerMissing, "of a task that is kept otherwise than its line") { (transaction, store) throws(StorageError) in
+        Plant(.timerMissing, "of a task kept otherwise than its line") { (transaction, store) throws(StorageError) in
             let (day, longer): (Bytes, Bytes) = ([0x80, 0xF0, 0xB2, 0x52], [0x82, 0xF0, 0xB2, 0x52])
             try Store.rewrite("states", Store.state(3, store.completed), transaction) { bytes in
                 guard let place = bytes.indices.first(where: { bytes[$0...].starts(with: day) }) else { return }
