@@ -34,8 +34,6 @@ extension Generator {
         let overlap: CronOverlap = random.pick([.allow, .skip])
         // Far behind, the last run's task is looked after before those that hold it back: it expires BLOCKED then.
         if overlap == .skip, options.order != nil { options.timeToLive = 1_000_000_000 }
-        // And what a missed run has to wait for may have ended before it is added, which is found then.
-        if catchup != .none { options.order = nil }
         return CronSetRequest(
             name: name, queue: queue, type: random.pick(Self.names), payload: bytes(), schedule: schedule,
             overlap: overlap, catchup: catchup, options: options, request: nonce())
