@@ -12,6 +12,7 @@ extension Engine {
         case .unknown: break
         }
         let advice = "only a task that waits can be moved"
+        if let name = request.queue { try bringUpToDate(name, now, transaction) }
         switch try find(request.id, now, transaction) {
         case .nowhere(let refusal): return .refused(refusal)
         case .ended(let state): return .refused(Self.badState(request.id, state, advice))
@@ -41,7 +42,7 @@ extension Engine {
         {
             return duplicate(of: holder)
         }
-        if let refusal = try refusal(ofGrowing: name, by: 1, now, transaction) { return refusal }
+        if let refusal = refusal(ofGrowing: name, by: 1) { return refusal }
         guard let (_, payload) = try taskWithPayload(sequence, transaction) else { return nil }
         try leaveOrder(sequence, task, at: now, transaction)
         try dropUniqueKey(of: sequence, task, transaction)

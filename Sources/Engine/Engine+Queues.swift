@@ -121,10 +121,25 @@ extension Engine {
     mutating func refusal(
         ofGrowing queue: Bytes, by more: Int, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> CommandError? {
+        try bringUpToDate(queue, now, transaction)
+        return refusal(ofGrowing: queue, by: more)
+    }
+
+    /// What is due happens where it says how many tasks a queue with MAXLEN holds; any task may be elsewhere after it.
+    mutating func bringUpToDate(
+        _ queue: Bytes, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard let number = queueNumbers[queue], queues[Int(number) - 1].settings.options.maxLength != nil else {
+            return
+        }
+        if isBehind(at: now) { try catchUp(to: now, transaction) }
+    }
+
+    /// The same by the counts there are.
+    func refusal(ofGrowing queue: Bytes, by more: Int) -> CommandError? {
         guard let number = queueNumbers[queue], let most = queues[Int(number) - 1].settings.options.maxLength else {
             return nil
         }
-        if isBehind(at: now) { try catchUp(to: now, transaction) }
         let length = queues[Int(number) - 1].length
         guard Int64(more) > most - length else { return nil }
         let name = String(decoding: queue, as: UTF8.self)

@@ -45,6 +45,21 @@ struct WaveTests {
         #expect(try fixture.findings().isEmpty)
     }
 
+    @Test("a task that is moved to a queue with MAXLEN while its own is lined up leaves its line")
+    func movedWhileLinedUp() throws {
+        let other = Bytes("other".utf8)
+        let ids = try add(14, after: nil) { $0.group = [1] }
+        var options = QueueOptions()
+        (options.maxLength, options.groupConcurrency) = (10, 1)
+        try fixture.run(.queueSet(QueueSetRequest(queue: other, given: [.maxLength], options: options)))
+        try fixture.run(.queueSet(QueueSetRequest(queue: Self.queue, given: [.groupConcurrency], options: options)))
+        // The next slice is done for MAXLEN's sake, and this one is in it.
+        try fixture.run(.move(MoveRequest(id: ids[7], queue: other)))
+        try fixture.advance(to: fixture.now)
+        #expect(try fixture.view(ids[7])?.queue == other)
+        #expect(try fixture.findings().isEmpty)
+    }
+
     @Test("all ends of a group together tell no more, and a crash loses none of the rest")
     func manyEnds() throws {
         let first = try fixture.add()
