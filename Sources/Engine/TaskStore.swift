@@ -106,6 +106,9 @@ public final class TaskStore {
         }
     }
 
+    /// For a look from another thread at everything that was done so far. Closing the store waits for that look.
+    public func sideReader() throws(StorageError) -> SideReader { try environment.sideReader() }
+
     /// Lets go of the directory. Nothing may be used afterwards.
     public func close() { environment.close() }
 

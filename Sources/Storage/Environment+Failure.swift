@@ -44,6 +44,7 @@ extension Environment {
         readOnlyReason = reason
         dropOpen()
         closeReader()
+        endSideReader()
         mdb_env_close(handle)
         do throws(StorageError) {
             handle = try Self.open(directory, tables: tables.count, maxBytes: options.maxBytes, flags: 0)

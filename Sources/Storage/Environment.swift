@@ -42,6 +42,8 @@ public final class Environment {
     let readState: TransactionState
     let tables: [Table]
     var reader: OpaquePointer?
+    /// Whoever looks from another thread.
+    var side: SideReader?
     /// LMDB's transaction of the groups it has not committed.
     var open: OpaquePointer?
     /// Whether groups may go to the journal; `false`: each is a commit of LMDB, whose room is what counts.
@@ -79,6 +81,7 @@ public final class Environment {
     public func abandon() {
         guard !isClosed else { return }
         isClosed = true
+        endSideReader()
         dropOpen()
         closeReader()
         mdb_env_close(handle)

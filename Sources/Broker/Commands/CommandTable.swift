@@ -25,6 +25,7 @@ struct CommandTable: Sendable {
             pubSubCommands,
             clientCommands,
             serverCommands,
+            brokerCommands,
             commandCommands,
             inspectionCommands,
             streamCommands,

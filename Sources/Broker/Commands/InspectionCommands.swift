@@ -73,9 +73,6 @@ let inspectionCommands: [Command] =
             summary: "Tells about how many bytes are stored of what a key shows.", group: "inspection",
             reply: "an integer, null if there is no such key", run: .inspect(parseMemory)),
         Command(
-            "BROKER.INFO", .exactly(1), [.readonly, .fast], summary: "Tells about the broker at a glance.",
-            group: "server", reply: "a map", run: .inspect { (_) throws(CommandError) in .broker }),
-        Command(
             "DBSIZE", .exactly(1), [.readonly, .fast], summary: "Counts the keys that are not reserved.",
             group: "inspection", reply: "an integer",
             run: .inspect { (_) throws(CommandError) in .textCount }),

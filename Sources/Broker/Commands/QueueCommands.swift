@@ -164,7 +164,7 @@ private func queueRequest(
 
 extension ArgumentCursor {
     /// `on` or `off`, in either case.
-    fileprivate mutating func onOrOff() throws(CommandError) -> Bool {
+    mutating func onOrOff() throws(CommandError) -> Bool {
         if skip(.on) { return true }
         if skip(.off) { return false }
         _ = option()

@@ -79,7 +79,7 @@ extension Broker {
 
     private var persistence: [(String, String)] {
         [
-            ("loading", "0"), ("aof_enabled", "1"), ("aof_last_write_status", gate.readOnly == nil ? "ok" : "err"),
+            ("loading", "0"), ("aof_enabled", "1"), ("aof_last_write_status", gate.failure == nil ? "ok" : "err"),
             ("durability", configuration.durability == .always ? "always" : "everysec"),
             ("read_only", gate.readOnly == nil ? "0" : "1"),
         ]

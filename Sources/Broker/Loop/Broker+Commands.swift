@@ -189,7 +189,7 @@ extension Broker {
         connection.output.answer(answer)
     }
 
-    private func block(_ connection: Connection) {
+    func block(_ connection: Connection) {
         let interval = connection.keepaliveInterval
         let due = interval.map { min(clock.now + $0, .max - 1) } ?? .max
         connection.blocked = Connection.Blocked(keepalive: interval, nextPush: due)

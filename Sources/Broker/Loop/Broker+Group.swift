@@ -121,6 +121,7 @@ extension Broker {
     func serve(
         _ engine: inout Engine, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
+        guard gate.readOnly == nil else { return }
         try engine.serveWaiting(now: now, in: transaction) { caller, answer in deliver(answer, to: caller) }
     }
 

@@ -32,7 +32,7 @@ extension Broker {
 
     /// Hand-outs got lost: they are undone at the end of this round.
     func scheduleUpkeep() {
-        guard timerAt > 0 else { return }
+        guard timerAt > 0, gate.readOnly == nil else { return }
         timer?.cancel()
         timerAt = 0
         timer = loop.scheduleTask(in: .microseconds(20)) { self.timerFired() }

@@ -66,6 +66,8 @@ final class Broker {
     var nextStallCheck: Timestamp = .max
     var nextIdleCheck: Timestamp = .max
     var settling = Settling()
+    /// Who waits for a look at all data that goes on.
+    var studying: CallerID?
     var flusher = Flusher()
     /// Hand-outs that did not reach their client.
     var lost: [(id: TaskID, token: Int64)] = []

@@ -16,7 +16,12 @@ struct StorageGate {
     /// The disk was found full: what needs room is not tried before.
     private var fullUntil = Timestamp.min
     /// Why nothing can be written any more.
-    private(set) var readOnly: String?
+    private(set) var failure: String?
+    /// An operator ordered that nothing is to be written.
+    var isReadOnlyByOrder = false
+
+    /// Why nothing is written now.
+    var readOnly: String? { failure ?? (isReadOnlyByOrder ? "BROKER.READONLY is on" : nil) }
 
     /// Nothing is in the way of writing.
     var isOpen: Bool { readOnly == nil && level == .ample }
@@ -27,7 +32,7 @@ struct StorageGate {
     mutating func look(_ store: TaskStore, _ now: Timestamp, _ logger: Logger) -> Int {
         let usage = store.usage
         let share = max(Self.smallestGroup, (usage.capacity - usage.used) / 8)
-        if readOnly == nil, nextLook <= now || nextLook > now + Self.interval || share < GroupLimits.bytes {
+        if failure == nil, nextLook <= now || nextLook > now + Self.interval || share < GroupLimits.bytes {
             nextLook = now + Self.interval
             lookAgain(store, logger)
         }
@@ -48,7 +53,8 @@ struct StorageGate {
     /// Why a command with `flags` is not even tried; `nil`: it is.
     func refusal(_ flags: CommandFlags, _ now: Timestamp) -> CommandError? {
         guard flags.contains(.write) else { return nil }
-        if let readOnly { return Self.isReadOnly(readOnly) }
+        if let failure { return Self.isReadOnly(failure) }
+        if isReadOnlyByOrder { return Self.isReadOnlyByOrder }
         let needsRoom =
             flags.contains(.denyOutOfMemory) ? level >= .low : flags.contains(.handsOut) && level >= .critical
         guard needsRoom || (now < fullUntil && !flags.isDisjoint(with: [.denyOutOfMemory, .handsOut])) else {
@@ -63,8 +69,8 @@ struct StorageGate {
         case .full: fullUntil = now + Self.interval
         case .damaged: logger.error("a record is damaged", metadata: ["reason": "\(error)"])
         default:
-            guard let reason = store.readOnlyReason, readOnly == nil else { return }
-            readOnly = "\(reason)"
+            guard let reason = store.readOnlyReason, failure == nil else { return }
+            failure = "\(reason)"
             logger.critical("storage failed: nothing is written any more", metadata: ["reason": "\(reason)"])
         }
     }
@@ -82,6 +88,9 @@ struct StorageGate {
     private static func isFull(_ reason: String) -> CommandError {
         CommandError(.diskFull, "\(reason); free disk space, or raise the limit of --max-data-mb")
     }
+
+    private static let isReadOnlyByOrder = CommandError(
+        .readOnly, "BROKER.READONLY is on: nothing is changed until BROKER.READONLY off")
 
     private static func isReadOnly(_ reason: String) -> CommandError {
         CommandError(.readOnly, "storage failed, nothing is written any more: \(reason); repair it and start again")

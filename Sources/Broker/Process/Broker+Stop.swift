@@ -27,6 +27,7 @@ extension Broker {
             begin(connection)
             connection.output.error(CommandError(.stopping, "the broker is stopping; connect again"))
         }
+        endStudy()
         for connection in followers.values {
             release(connection) { $0.error(CommandError(.stopping, "the broker is stopping; connect again")) }
         }

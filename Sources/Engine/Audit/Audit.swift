@@ -28,10 +28,11 @@ struct Audit {
     var broker: BrokerRecord?
     /// Dead tasks by queue and kind of error, as they are being counted.
     var kinds: [KindPlace: DeadKind] = [:]
-    private let progress: (String, Int) -> Void
+    private let progress: (String, Int) throws(StorageError) -> Void
 
-    /// - Parameter progress: is told now and then which table is read and how many records of it were.
-    init(now: Timestamp, progress: @escaping (String, Int) -> Void) {
+    /// - Parameter progress: is told now and then which table is read and how many records of it were; what it throws
+    ///   ends the walk.
+    init(now: Timestamp, progress: @escaping (String, Int) throws(StorageError) -> Void) {
         (self.now, self.progress) = (now, progress)
     }
 
@@ -95,7 +96,7 @@ struct Audit {
             }
             guard let last = page.last, page.count >= Self.page else { return }
             seen += page.count
-            progress(table.name, seen)
+            try progress(table.name, seen)
             from = last.key
             from.append(UInt8(0))
         }
@@ -117,7 +118,7 @@ struct Audit {
             for (key, flags) in page { try body(&self, key, flags) }
             guard let last = page.last, page.count >= Self.page else { return }
             seen += page.count
-            progress(table.name, seen)
+            try progress(table.name, seen)
             from = last.key
             from.append(UInt8(0))
         }
