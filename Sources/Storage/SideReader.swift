@@ -4,8 +4,8 @@ import Synchronization
 
 /// Looks at what LMDB has committed from another thread, beside the owner of the environment, which goes on meanwhile.
 ///
-/// Each look is a transaction of its own, begun and ended on the thread that looks (`lmdb.h`: an environment may be used
-/// by many threads, a transaction by one). A long one keeps the pages it sees from being used again: the data file
+/// Each look is a transaction of its own, begun and ended on the thread that looks (`lmdb.h`: an environment may be
+/// used by many threads, a transaction by one). A long one keeps the pages it sees from being used again: the data file
 /// grows by what is changed meanwhile.
 public final class SideReader: Sendable {
     /// Where the environment is, for `mdb_txn_begin`; 0: it is closed. Held while somebody looks.

@@ -70,9 +70,9 @@ private func snapshotPath(_ bytes: Bytes) throws(CommandError) -> String {
     guard var path = String(validating: bytes, as: UTF8.self), path.hasPrefix("/"), !bytes.contains(0),
         bytes.count <= BrokerSnapshot.longestPath
     else {
+        let most = BrokerSnapshot.longestPath
         throw CommandError(
-            .error,
-            "a snapshot's path is absolute, as /var/backups/martlet-1, and has at most \(BrokerSnapshot.longestPath) bytes")
+            .error, "a snapshot's path is absolute, as /var/backups/martlet-1, and has at most \(most) bytes")
     }
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
     return path

@@ -13,7 +13,9 @@ extension Broker {
     func runOperation(
         _ engine: inout Engine, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        guard gate.readOnly == nil, let next = engine.nextOperationInstant, max(next, operations.resumeAt) <= now else { return }
+        guard gate.readOnly == nil, let next = engine.nextOperationInstant, max(next, operations.resumeAt) <= now else {
+            return
+        }
         let since = BrokerClock.bootMicroseconds()
         operations.running = (since, 0)
         try engine.runOperation(now: now, in: transaction)
