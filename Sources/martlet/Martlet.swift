@@ -9,8 +9,9 @@ struct Martlet: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, AddCommand.self, TasksCommand.self, TaskCommand.self, QueuesCommand.self,
             DLQCommand.self, CronCommand.self, LimitsCommand.self, BreakersCommand.self, BatchCommand.self,
-            WorkersCommand.self, StatsCommand.self, TopCommand.self, CheckCommand.self, EventsCommand.self,
-            BulkCommand.self, OperationsCommand.self, ResetCommand.self, InjectCommand.self, BenchCommand.self,
+            WorkersCommand.self, StatsCommand.self, TopCommand.self, CheckCommand.self, SnapshotCommand.self,
+            ReadOnlyCommand.self, EventsCommand.self, BulkCommand.self, OperationsCommand.self, ResetCommand.self,
+            InjectCommand.self, BenchCommand.self,
         ])
 
     /// Says what is wrong with the arguments in one line; the parser by itself would print its usage, too.

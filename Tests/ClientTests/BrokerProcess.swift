@@ -4,12 +4,19 @@ import MartletClient
 /// A real broker in a process of its own, on a free port and a temporary directory; killed when it is let go.
 final class BrokerProcess {
     let port: Int
-    private let folder: URL
+    /// Removed with it; its data are in there.
+    let folder: URL
     private var process: Process
 
     init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "martlet-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        (process, port) = try Self.start(in: folder, port: 0)
+    }
+
+    /// A broker on the data that are in `folder`, which is its own from now on.
+    init(on folder: URL) throws {
+        self.folder = folder
         (process, port) = try Self.start(in: folder, port: 0)
     }
 

@@ -69,6 +69,7 @@ struct SnippetTests {
         try await Snippets.limit(client, answer) { $0 }
         try await Snippets.guardCalls(client) { $0 }
         try await Snippets.together(client)
+        try await Snippets.keep(client, in: broker.folder.path())
         #expect(try await Snippets.compute(client) { $0 } == "rates")
         #expect(try await Snippets.compute(client) { _ in "others" } == "rates")
         working.cancel()

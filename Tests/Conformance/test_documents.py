@@ -20,6 +20,8 @@ LONG = {"tools/demo", "tools/compare", "swift build -c release --product martlet
 EXAMPLES = {
     ".build/release/jobs": "--url martlet://127.0.0.1:{}", ".build/release/summarizer": "--port {}",
     "Examples/python": "--port {}"}
+# What starts a broker that stays, and on which data.
+SERVE = re.compile(r"martlet serve(?: --data (\S+))?$")
 # What runs this test.
 SELF = {"tools/test"}
 
@@ -53,7 +55,7 @@ class Shell:
 
     def run(self, line):
         """Runs a line of shell; what it printed."""
-        if line.endswith("martlet serve"):
+        if SERVE.search(line):
             return self.serve(line)
         line = line.replace("7379", str(self.port))
         for program, option in EXAMPLES.items():
@@ -79,7 +81,9 @@ class Shell:
         self.server = subprocess.Popen(
             shlex.split(line), cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
             stderr=open(self.folder / "log", "ab"))
-        assert b"ready" in self.server.stdout.readline()
+        ready = self.server.stdout.readline().decode()
+        data = (SERVE.search(line)[1] or "./martlet-data").removeprefix("./")
+        assert "ready" in ready and f"/{data}, pid" in ready, ready
         return ""
 
     def close(self):
@@ -112,7 +116,7 @@ def test_every_command_line_works_in_order(shell):
             if line in LONG | SELF:
                 assert line.startswith("swift") or os.access(ROOT / line, os.X_OK)
                 continue
-            if shell.server and shell.server.poll() is not None and " check " not in line:
+            if shell.server and shell.server.poll() is not None and " check " not in line and not SERVE.search(line):
                 shell.serve(".build/release/martlet serve")
             shell.run(line)
 

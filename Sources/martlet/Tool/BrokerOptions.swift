@@ -16,6 +16,9 @@ struct BrokerOptions: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
 
+    /// Whether an option says where the broker is, or how to get in.
+    var namesPlace: Bool { url != nil || host != nil || port != nil || passwordFile != nil }
+
     /// The options and variables as the client needs them.
     func configuration() throws(ToolError) -> MartletConfiguration {
         let environment = ProcessInfo.processInfo.environment

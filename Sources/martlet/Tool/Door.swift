@@ -12,7 +12,10 @@ protocol BrokerCommand: AsyncParsableCommand {
 }
 
 extension BrokerCommand {
-    mutating func run() async throws {
+    mutating func run() async throws { try await talk() }
+
+    /// Opens the door and does it; says what went wrong, and ends with the exit code for that.
+    func talk() async throws {
         do throws(ToolError) {
             let door = try Door(broker)
             try await run(door)
@@ -38,12 +41,15 @@ extension BrokerCommand {
 struct Door {
     let client: MartletClient
     let place: String
+    /// Whether the broker is where the tool is, as far as its address tells.
+    let isOnThisMachine: Bool
     let json: Bool
 
     init(_ options: BrokerOptions) throws(ToolError) {
         let configuration = try options.configuration()
         client = MartletClient(configuration)
         place = "\(configuration.host):\(configuration.port)"
+        isOnThisMachine = ["localhost", "::1"].contains(configuration.host) || configuration.host.hasPrefix("127.")
         json = options.json
     }
 
@@ -54,8 +60,8 @@ struct Door {
         return try await send(command)
     }
 
-    /// - Parameter blocking: how long the command itself may wait at the broker.
-    func send(_ command: RESPCommand, blocking: Duration = .zero) async throws(ToolError) -> RESPValue {
+    /// - Parameter blocking: how long the command itself may wait at the broker; `nil`: for ever.
+    func send(_ command: RESPCommand, blocking: Duration? = .zero) async throws(ToolError) -> RESPValue {
         do throws(MartletError) {
             return try await client.send(command, blocking: blocking)
         } catch {

@@ -36,6 +36,9 @@ struct ToolError: Error, CustomStringConvertible {
     /// How the broker says that there is nothing of that name.
     private static let missing = ["limit", "breaker", "cron entry", "batch", "worker"].map { "no such \($0) '" }
 
+    /// How it says that it does one long thing at a time, and that the operating system would not let it write.
+    private static let (busy, failed) = ("a BROKER.CHECK or BROKER.SNAPSHOT is under way", "cannot ")
+
     private static func code(_ refusal: Refusal) -> Int32 {
         switch refusal.code {
         case "NOTASK", "NOQUEUE": EX_NOINPUT
@@ -43,6 +46,8 @@ struct ToolError: Error, CustomStringConvertible {
         case "PAUSED", "QUEUEFULL", "DRAINING", "LIMITED", "STOPPING", "READONLY", "DISKFULL": EX_TEMPFAIL
         case "ERR" where refusal.message.hasPrefix("unknown command"): EX_PROTOCOL
         case "ERR" where missing.contains(where: refusal.message.hasPrefix): EX_NOINPUT
+        case "ERR" where refusal.message.hasPrefix(Self.busy): EX_TEMPFAIL
+        case "ERR" where refusal.message.hasPrefix(Self.failed): EX_CANTCREAT
         case "ERR", "TOOBIG": EX_USAGE
         default: EX_DATAERR
         }

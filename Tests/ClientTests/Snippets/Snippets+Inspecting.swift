@@ -59,4 +59,14 @@ extension Snippets {
         for worker in try await client.workers() { print(worker.id, worker.state, worker.busy) }
         try await client.quietWorker("*")
     }
+
+    static func keep(_ client: MartletClient, in directory: String) async throws {
+        try await client.snapshot(to: directory + "/martlet-backup")
+        let check = try await client.checkData()
+        if !check.isSound { print(check.problems.joined(separator: "\n")) }
+
+        try await client.setReadOnly(true)
+        print(try await client.brokerInfo().readOnlyReason ?? "changes are made")
+        try await client.setReadOnly(false)
+    }
 }
