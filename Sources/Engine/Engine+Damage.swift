@@ -36,6 +36,7 @@ extension Engine {
             $0.countWaiting(key.range, -1)
             $0.count(was, -1)
         }
+        if key.limits != 0 { touched.insert(key.queue) }
         try transaction.quarantine(Tables.tasks, taskKey(key.sequence), in: Tables.quarantine)
         try transaction.quarantine(Tables.states, Phase.waiting.key(key.sequence), in: Tables.quarantine)
         try transaction.quarantine(Tables.bodies, BodyKind.payload.key(key.sequence), in: Tables.quarantine)

@@ -147,6 +147,8 @@ extension Engine {
             try leaveLine(key, group: groupHash(task), served: served, transaction)
         }
         change(key.queue) { $0.countWaiting(key.range, -1) }
+        // It may have held back those behind it that need the same limits and less of them.
+        if key.limits != 0, served == nil { touched.insert(key.queue) }
         var state = StateRecord(of: task)
         if flags & WaitingKey.Flag.state != 0 {
             let stateKey = Phase.waiting.key(key.sequence)

@@ -103,6 +103,21 @@ struct LimitTests {
         }
     }
 
+    @Test("a task that is cancelled lets who waits have what it held back, at once")
+    func cancelledHead() throws {
+        let fixture = try StoreFixture()
+        try fixture.run(
+            .limitSet(LimitSetRequest(name: api, kind: .tokens(rate: 3, per: 86_400_000, burst: 3))),
+            .limitTake(LimitTakeRequest(name: api)))
+        let dear = try fixture.add { $0.limits = [LimitCost(name: api, cost: 3)] }
+        let cheap = try fixture.add { $0.limits = [LimitCost(name: api)] }
+        let ask = ReserveRequest(queues: [queue], block: .upTo(0), caller: 7)
+        guard case .blocked = try fixture.run(.reserve(ask))[0] else { throw StoreFixture.Unexpected() }
+        let answers = try fixture.run(.cancel(CancelRequest(id: dear)))
+        guard case .handedOut(let tasks)? = answers.dropFirst().first else { throw StoreFixture.Unexpected() }
+        #expect(tasks.map(\.id) == [cheap])
+    }
+
     @Test("ten workers of a queue bound to a limit get all and no more", arguments: rules)
     func workers(rate: Int64, per: Milliseconds, burst: Int64) throws {
         let fixture = try StoreFixture()
