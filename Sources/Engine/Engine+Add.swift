@@ -5,11 +5,7 @@ extension Engine {
     mutating func add(
         _ request: AddRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer, one: true)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, one: true, now, transaction) { return answer }
         if let refusal = try refusal(of: request, now, transaction) { return .refused(refusal) }
         return try addChecked(request, now, transaction)
     }
@@ -44,11 +40,7 @@ extension Engine {
     mutating func addMany(
         _ request: AddManyRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         if let refusal = refusal(ofAddingTo: request.queue, now) ?? refusal(of: request.options, now) {
             return .refused(refusal)
         }

@@ -180,7 +180,7 @@ extension Engine {
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         guard let task = try task(key.sequence, transaction) else { return }
-        var state = try leaveWaiting(key, flags, task, transaction)
+        var state = try withdraw(key, flags, task, transaction)
         let was = state.state
         // The counters still say SCHEDULED where the bookkeeping is behind; the task itself was due.
         let from: TaskState = was == .scheduled && state.runAt <= at ? .pending : was

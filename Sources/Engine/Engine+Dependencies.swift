@@ -241,7 +241,7 @@ extension Engine {
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         let now = max(end, task.created)
-        var state = try leaveWaiting(key, flags, task, transaction)
+        var state = try withdraw(key, flags, task, transaction)
         let isLater = state.runAt > now
         let event: TaskEvent = isLater ? .unblockLater : .unblock
         state.state = count(key.queue, .blocked, event, of: key.sequence, type: task.type)

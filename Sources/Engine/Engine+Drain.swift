@@ -6,11 +6,7 @@ extension Engine {
     mutating func drain(
         _ request: QueueDrainRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let number = queueNumbers[request.queue] else { return .refused(Self.unknownQueue(request.queue)) }
         change(number) { $0.isDraining = true }
         if isBehind(at: now) { try catchUp(to: now, transaction) }

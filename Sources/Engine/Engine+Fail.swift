@@ -14,11 +14,7 @@ extension Engine {
     mutating func fail(
         _ request: FailRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         if case .retry(let delay) = request.next, delay > Limits.latestTime - now {
             return .refused(CommandError(.error, "RETRY \(delay) ends past the latest time"))
         }

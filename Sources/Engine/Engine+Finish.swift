@@ -85,11 +85,7 @@ extension Engine {
     mutating func acknowledgeMany(
         _ request: AcknowledgeManyRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         var outcomes: [CommandError?] = []
         for (id, token) in request.tasks { outcomes.append(try complete(id, token, nil, now, transaction)) }
         return remember(request.request, .many(outcomes))
@@ -139,11 +135,7 @@ extension Engine {
     mutating func release(
         _ request: ReleaseRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard request.delay <= Limits.latestTime - now else {
             return .refused(CommandError(.error, "DELAY \(request.delay) ends past the latest time"))
         }

@@ -63,7 +63,7 @@ extension Engine {
         var state = state
         state.endedAt = now
         state.cancel = false
-        state.hasRetentionTimer = state.state != .dead && !standsInLine(state)
+        state.hasRetentionTimer = state.state != .dead && !standsInKeptLine(state)
         let ended = state
         try transaction.put(Tables.states, Phase.ended.key(sequence)) { ended.write(to: &$0) }
         let key = EndedKey(queue: ended.queue, state: ended.state, at: now, sequence: sequence)

@@ -44,11 +44,7 @@ extension Engine {
     mutating func log(
         _ request: LogRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         switch try hold(request.id, request.token, now, transaction) {
         case .lost(_, let refusal): return .refused(refusal)
         case .held(let sequence):

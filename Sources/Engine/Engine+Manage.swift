@@ -14,11 +14,7 @@ extension Engine {
     mutating func cancel(
         _ request: CancelRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         let reason = request.reason.map { Self.cut($0, Limits.cancelReason) }
         switch try find(request.id, now, transaction) {
         case .nowhere(let refusal): return .refused(refusal)
@@ -63,7 +59,7 @@ extension Engine {
         _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, _ reason: Bytes?, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        var state = try leaveWaiting(key, flags, task, transaction)
+        var state = try withdraw(key, flags, task, transaction)
         let was = state.state
         state.state = count(key.queue, was, .cancel, of: key.sequence, type: task.type)
         var row = HistoryRow(.cancel, of: state, from: Self.shown(was, state, now), to: .cancelled, at: now)
@@ -114,11 +110,7 @@ extension Engine {
     mutating func delete(
         _ request: DeleteRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         for id in request.ids {
             guard case .active = try find(id, now, transaction) else { continue }
             return .refused(Self.badState(id, .active, "cancel it, or wait for its end; none of them was deleted"))

@@ -6,11 +6,7 @@ extension Engine {
     mutating func move(
         _ request: MoveRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         let advice = "only a task that waits can be moved"
         if let name = request.queue { try bringUpToDate(name, now, transaction) }
         switch try find(request.id, now, transaction) {
@@ -61,7 +57,7 @@ extension Engine {
         _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, _ request: MoveRequest, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> TaskState {
-        var state = try leaveWaiting(key, flags, task, transaction)
+        var state = try withdraw(key, flags, task, transaction)
         let was = state.state
         let from = Self.shown(was, state, now)
         if let runAt = request.runAt { state.runAt = max(now, runAt) }

@@ -6,11 +6,7 @@ extension Engine {
     mutating func start(
         _ request: BulkRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let queue = queueNumbers[request.queue] else { return .refused(Self.unknownQueue(request.queue)) }
         if let refusal = refusal(of: request) { return .refused(refusal) }
         var target = request.target
@@ -69,11 +65,7 @@ extension Engine {
     mutating func deleteQueue(
         _ request: QueueRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let queue = queueNumbers[request.queue] else { return .refused(Self.unknownQueue(request.queue)) }
         if let refusal = tooManyOperations { return .refused(refusal) }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
@@ -110,11 +102,7 @@ extension Engine {
     mutating func stop(
         _ request: StopOperationRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let number = request.number, let operation = operations[number] else {
             let id = String(decoding: request.id, as: UTF8.self)
             return .refused(CommandError(.error, "no such operation '\(id)'; TASK.OPS lists them"))

@@ -88,7 +88,7 @@ extension Engine {
             let other = try self.task(next, transaction),
             let (key, flags) = try waitingPlace(of: next, other, transaction), key.range.lane != .parked
         else { return }
-        var state = try leaveWaiting(key, flags, other, transaction)
+        var state = try withdraw(key, flags, other, transaction)
         let was = Self.shown(state.state, state, now)
         state.state = count(key.queue, state.state, .block, of: next, type: state.type)
         try park(next, &state, from: was, at: now, transaction)

@@ -9,11 +9,7 @@ extension Engine {
     mutating func set(
         _ request: QueueSetRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         if let refusal = refusal(of: request) { return .refused(refusal) }
         // What failed before is none of a new breaker's business.
         if request.given.contains(.breaker) { try endLeases(by: now, limit: Self.settleLimit, transaction) }
@@ -50,11 +46,7 @@ extension Engine {
     mutating func pause(
         _ request: QueuePauseRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         if let span = request.span, span > Limits.latestTime - now {
             return .refused(CommandError(.error, "FOR \(span) ends past the latest time, \(Limits.latestTime) ms"))
         }
@@ -70,11 +62,7 @@ extension Engine {
     mutating func resume(
         _ request: QueueRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let number = queueNumbers[request.queue] else { return .refused(Self.unknownQueue(request.queue)) }
         try setPause(QueuePause(), number, transaction)
         change(number) { $0.isDraining = false }

@@ -21,6 +21,17 @@ extension Engine {
         return .answer(found.answer)
     }
 
+    /// What a command is answered whose nonce was used before; `nil`: it is new.
+    func repeated<A>(
+        _ request: RequestNonce?, one: Bool = false, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Answer? {
+        switch try remembered(request, now, transaction) {
+        case .refused(let refusal): .refused(refusal)
+        case .answer(let answer): render(answer, one: one)
+        case .unknown: nil
+        }
+    }
+
     static var otherArguments: CommandError {
         CommandError(.error, "REQ nonce was used with other arguments; take a new nonce for a new command")
     }

@@ -136,10 +136,19 @@ extension Engine {
         min(now + lease, timeout.map { started + $0 } ?? .max)
     }
 
+    /// A task that waits is not to be handed out from where it is: it ends, or waits elsewhere.
+    mutating func withdraw(
+        _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> StateRecord {
+        // It may have held back those behind it that need the same limits and less of them.
+        if key.limits != 0 { touched.insert(key.queue) }
+        return try leaveWaiting(key, flags, task, served: nil, transaction)
+    }
+
     /// Takes a task out of the waiting index, with its due timer and its state record if it has them.
     /// `state` in the result says what it was: SCHEDULED while its due timer stood, PENDING otherwise.
     mutating func leaveWaiting(
-        _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, served: Stamp? = nil,
+        _ key: WaitingKey, _ flags: UInt8, _ task: TaskRecord, served: Stamp?,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> StateRecord {
         try transaction.delete(Tables.waiting, key.bytes)
@@ -147,8 +156,6 @@ extension Engine {
             try leaveLine(key, group: groupHash(task), served: served, transaction)
         }
         change(key.queue) { $0.countWaiting(key.range, -1) }
-        // It may have held back those behind it that need the same limits and less of them.
-        if key.limits != 0, served == nil { touched.insert(key.queue) }
         var state = StateRecord(of: task)
         if flags & WaitingKey.Flag.state != 0 {
             let stateKey = Phase.waiting.key(key.sequence)

@@ -14,7 +14,7 @@ extension Engine {
 
     /// Whether a task that ends now stands in the line of its queue and state. A line is opened by a task that is kept
     /// as long as the queue's tasks are by default; whoever is kept otherwise has a timer of its own.
-    func standsInLine(_ ended: StateRecord) -> Bool {
+    func standsInKeptLine(_ ended: StateRecord) -> Bool {
         let index = Int(ended.queue) - 1
         if let line = queues[index].kept[ended.state] { return line.keep == ended.keep }
         return ended.keep == queues[index].settings.options.task.keep ?? TaskDefaults.keep
@@ -61,7 +61,7 @@ extension Engine {
     }
 
     /// A task that stood in a line has left `ended`: if it was the first, the timer is set for the next.
-    mutating func leaveLine(
+    mutating func leaveKeptLine(
         _ sequence: UInt64, _ ended: StateRecord, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         let place = EndedPlace(at: ended.endedAt ?? 0, sequence: sequence)
@@ -82,7 +82,7 @@ extension Engine {
     }
 
     /// The queue is no more.
-    mutating func closeLines(
+    mutating func closeKeptLines(
         _ queue: UInt32, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         for (state, line) in queues[Int(queue) - 1].kept.open {

@@ -6,11 +6,7 @@ extension Engine {
     mutating func retry(
         _ request: RetryRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let sequence = sequence(request.id) else { return .refused(unknownTask(request.id)) }
         try settle(sequence, now, transaction)
         if let refusal = try revive(sequence, reset: request.reset, now, transaction) { return .refused(refusal) }
@@ -44,7 +40,7 @@ extension Engine {
             try dropUniqueKey(of: sequence, task, transaction)
             return unknownTask(broker.id(sequence))
         }
-        var state = try leaveWaiting(key, flags, task, transaction)
+        var state = try withdraw(key, flags, task, transaction)
         let from = state.state
         state.state = count(state.queue, from, .revive, of: sequence, type: task.type)
         try waitAnew(sequence, task, &state, from: from, reset: reset, now, transaction)
@@ -109,7 +105,7 @@ extension Engine {
         try transaction.delete(Tables.ended, entry.bytes)
         if state.state == .dead { try countKind(of: state, -1, at: at, transaction) }
         guard let until = state.keepUntil else { return }
-        guard state.hasRetentionTimer else { return try leaveLine(sequence, state, transaction) }
+        guard state.hasRetentionTimer else { return try leaveKeptLine(sequence, state, transaction) }
         let timer = TimerKey(at: until, kind: .retention, sequence: sequence, queue: state.queue)
         try transaction.delete(Tables.timers, timer.bytes)
     }

@@ -74,7 +74,7 @@ extension Engine {
                 return (operation.state, operation.ended) = (.done, now)
             }
             guard try freeUniqueKeys(of: operation.queue, most: operationSlice, transaction) else { return }
-            try closeLines(operation.queue, transaction)
+            try closeKeptLines(operation.queue, transaction)
             replaceQueue(operation.queue, name: [])
             freeQueues.append(operation.queue)
         }
@@ -251,7 +251,7 @@ extension Engine {
     ) throws(StorageError) {
         let candidate = Candidate(key, flags)
         guard let (task, _) = try readable(candidate, now, transaction) else { return }
-        let state = try leaveWaiting(key, flags, task, transaction)
+        let state = try withdraw(key, flags, task, transaction)
         change(key.queue) { $0.count(state.state, -1) }
         if let expiresAt = state.expiresAt {
             let timer = TimerKey(at: expiresAt, kind: .timeToLive, sequence: key.sequence, queue: key.queue)

@@ -5,11 +5,7 @@ extension Engine {
     mutating func touch(
         _ request: TouchRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         if let note = request.note, note.count > Limits.note {
             return .refused(CommandError(.tooBig, "note of \(note.count) bytes; the limit is \(Limits.note)"))
         }

@@ -13,11 +13,7 @@ extension Engine {
     mutating func hello(
         _ request: HelloRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         if let refusal = try makeRoom(for: request.worker, now, transaction) { return .refused(refusal) }
         try changeWorker(request.worker, now, transaction) { worker in
@@ -33,11 +29,7 @@ extension Engine {
     mutating func beat(
         _ request: BeatRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         if let refusal = try makeRoom(for: request.worker, now, transaction) { return .refused(refusal) }
         var lost: [TaskID] = []
@@ -69,11 +61,7 @@ extension Engine {
     mutating func order(
         _ request: OrderRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         if let name = request.worker, workers[name] == nil { return .refused(Self.noWorker(name)) }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         for name in request.worker.map({ [$0] }) ?? workers.names {
@@ -88,11 +76,7 @@ extension Engine {
     mutating func bye(
         _ request: NameRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let worker = workers[request.name] else { return .refused(Self.noWorker(request.name)) }
         try forget(worker, transaction)
         return remember(request.request, .ok)

@@ -189,6 +189,13 @@ extension Broker {
         connection.output.answer(answer)
     }
 
+    /// A blocked call is over; what the connection sent after it may be run.
+    func unblock(_ connection: Connection) {
+        connection.blocked = nil
+        connection.lastActive = clock.now
+        connection.mayHaveCommands = true
+    }
+
     func block(_ connection: Connection) {
         let interval = connection.keepaliveInterval
         let due = interval.map { min(clock.now + $0, .max - 1) } ?? .max

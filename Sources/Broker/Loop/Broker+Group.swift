@@ -132,9 +132,7 @@ extension Broker {
             return
         }
         note(connection)
-        connection.blocked = nil
-        connection.lastActive = clock.now
-        connection.mayHaveCommands = true
+        unblock(connection)
         put(answer, connection)
     }
 

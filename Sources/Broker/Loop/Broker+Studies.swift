@@ -52,9 +52,7 @@ extension Broker {
 
     private func answerStudy(_ connection: Connection, _ reply: (inout ReplyWriter) -> Void) {
         begin(connection)
-        connection.blocked = nil
-        connection.lastActive = clock.now
-        connection.mayHaveCommands = true
+        unblock(connection)
         reply(&connection.output)
     }
 
@@ -62,7 +60,7 @@ extension Broker {
     func endStudy() {
         guard let caller = studying, let connection = connections[caller] else { return }
         studying = nil
-        answerStudy(connection) { $0.error(CommandError(.stopping, "the broker is stopping; connect again")) }
+        answerStudy(connection) { $0.error(Self.isStopping) }
     }
 
     /// The broker's own data are sound: it is the other place that failed.

@@ -8,6 +8,9 @@ extension Broker {
     /// How long clients may take for their last replies.
     private static let patience = TimeAmount.seconds(2)
 
+    /// What blocked callers are told.
+    static let isStopping = CommandError(.stopping, "the broker is stopping; connect again")
+
     /// A client asked for it: the stop begins after this round.
     func requestStop() {
         loop.execute { self.stop(self.stopRequested) }
@@ -25,11 +28,11 @@ extension Broker {
             guard let connection = connections[caller] else { continue }
             connection.blocked = nil
             begin(connection)
-            connection.output.error(CommandError(.stopping, "the broker is stopping; connect again"))
+            connection.output.error(Self.isStopping)
         }
         endStudy()
         for connection in followers.values {
-            release(connection) { $0.error(CommandError(.stopping, "the broker is stopping; connect again")) }
+            release(connection) { $0.error(Self.isStopping) }
         }
         for connection in connections.values {
             connection.isClosing = true

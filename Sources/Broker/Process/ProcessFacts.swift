@@ -21,13 +21,13 @@ enum ProcessFacts {
     }
 
     /// The name of the system, its release and the machine.
-    static var operatingSystem: String {
+    static let operatingSystem: String = {
         func text(_ name: String) -> String {
             guard let data = try? Data(contentsOf: URL(filePath: "/proc/sys/kernel/\(name)")) else { return "" }
             return String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
         }
         return "\(text("ostype")) \(text("osrelease")) \(machine)"
-    }
+    }()
 
     private static var machine: String {
         #if arch(x86_64)

@@ -98,9 +98,7 @@ extension Broker {
         followers[connection.id] = nil
         guard connection.blocked?.read != nil else { return }
         begin(connection)
-        connection.blocked = nil
-        connection.lastActive = clock.now
-        connection.mayHaveCommands = true
+        unblock(connection)
         reply(&connection.output)
     }
 }

@@ -70,7 +70,7 @@ extension Audit {
         case .text: try isNeeded(text: timer, transaction)
         case .flushedTexts: broker.map { $0.flushedTexts > 0 } ?? true
         case .lines: queues[timer.queue]?.lining.isUnderWay
-        case .keptLine: queues[timer.queue].map { isNeeded(line: timer, $0.kept) } ?? false
+        case .keptLine: queues[timer.queue].map { isNeeded(keptLine: timer, $0.kept) } ?? false
         case .due, .timeToLive, .retention: nil
         }
     }

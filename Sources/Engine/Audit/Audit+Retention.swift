@@ -26,7 +26,7 @@ extension Audit {
     }
 
     /// The timer of a line is the one its queue knows of.
-    func isNeeded(line timer: TimerKey, _ kept: KeptLines) -> Bool {
+    func isNeeded(keptLine timer: TimerKey, _ kept: KeptLines) -> Bool {
         guard let state = TaskState(rawValue: UInt8(clamping: timer.sequence)), let line = kept[state] else {
             return false
         }
@@ -34,7 +34,7 @@ extension Audit {
     }
 
     /// Every line has a timer, which fires before any of its tasks was kept too long.
-    mutating func checkLines<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
+    mutating func checkKeptLines<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
         for (number, queue) in queues.sorted(by: { $0.key < $1.key }) {
             for (state, counted) in recount[number]?.kept.open ?? [] {
                 let line = queue.kept[state]

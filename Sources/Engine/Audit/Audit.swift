@@ -58,7 +58,7 @@ struct Audit {
         try walkTexts(transaction)
         try walkKinds(transaction)
         try checkPauses(transaction)
-        try checkLines(transaction)
+        try checkKeptLines(transaction)
         compareNames()
         compareCounters()
         compareNumbers()

@@ -6,11 +6,7 @@ extension Engine {
     mutating func newBatch(
         _ request: BatchNewRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         for follower in request.followers {
             if let refusal = refusal(of: follower.payload) { return .refused(refusal) }
         }
@@ -32,11 +28,7 @@ extension Engine {
     mutating func apply(
         _ request: BatchRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let (number, batch) = try batch(named: request.batch, transaction) else {
             return .refused(Self.noBatch(request.batch))
         }

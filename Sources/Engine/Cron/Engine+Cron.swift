@@ -6,11 +6,7 @@ extension Engine {
     mutating func setCron(
         _ request: CronSetRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         if let refusal = refusal(of: request) { return .refused(refusal) }
         // What was due under the old schedule comes first.
         try runCrons(by: now, limit: Self.cronsAtOnce, transaction)
@@ -56,11 +52,7 @@ extension Engine {
     mutating func cron(
         _ request: CronRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         try runCrons(by: now, limit: Self.cronsAtOnce, transaction)
         guard var entry = crons[request.name] else { return .refused(Self.noCron(request.name)) }
         switch request.action {

@@ -6,11 +6,7 @@ extension Engine {
     mutating func set(
         _ request: BreakerSetRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         if let number = breakers.number(request.name) {
             // What was counted so far was counted under the old settings.
@@ -31,11 +27,7 @@ extension Engine {
     mutating func apply(
         _ request: BreakerRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         // Leases that ended are failures that come first.
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         guard let number = breakers.number(request.name), let breaker = breakers[number] else {

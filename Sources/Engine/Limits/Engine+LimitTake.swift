@@ -7,11 +7,7 @@ extension Engine {
         _ request: LimitTakeRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
         if let taken = takeOver(by: request) { return taken }
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let number = limits.number(request.name) else { return .refused(Self.noLimit(request.name)) }
         try endPermits(number, now, transaction)
         guard let limit = limits[number] else { return .refused(Self.noLimit(request.name)) }
@@ -64,11 +60,7 @@ extension Engine {
     mutating func give(
         _ request: LimitGiveRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let number = limits.number(request.name) else { return .refused(Self.noLimit(request.name)) }
         try endPermits(number, now, transaction)
         guard limits[number]?.permits[request.permit] != nil else { return remember(request.request, .count(0)) }

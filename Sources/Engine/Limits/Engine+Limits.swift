@@ -6,11 +6,7 @@ extension Engine {
     mutating func set(
         _ request: LimitSetRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let number = limits.number(request.name) else {
             guard limits.count < Limits.limits else {
                 return .refused(CommandError(.error, "\(Limits.limits) limits are set; delete one that is not used"))
@@ -49,11 +45,7 @@ extension Engine {
     mutating func delete(
         limit request: NameRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let number = limits.number(request.name), let limit = limits[number] else {
             return .refused(Self.noLimit(request.name))
         }
@@ -72,11 +64,7 @@ extension Engine {
     mutating func reset(
         limit request: NameRequest, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        switch try remembered(request.request, now, transaction) {
-        case .refused(let refusal): return .refused(refusal)
-        case .answer(let answer): return render(answer)
-        case .unknown: break
-        }
+        if let answer = try repeated(request.request, now, transaction) { return answer }
         guard let number = limits.number(request.name) else { return .refused(Self.noLimit(request.name)) }
         try dropPermits(number, transaction)
         change(limit: number) { limit in
