@@ -42,6 +42,28 @@ def test_a_client_that_never_reads_is_dropped_and_the_others_stay_quick(broker):
         assert most <= 256 * 1024 * 1024
 
 
+def test_replies_that_overrun_the_socket_come_whole_and_in_order(broker):
+    """A slow reader, with little room in its socket, reads while the broker flushes what it asked for meanwhile."""
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    slow.settimeout(30)
+    slow.connect(("127.0.0.1", broker.port))
+    expected, received = bytearray(), bytearray()
+    for size in (3, 700_001, 40_000, 1, 65_537, 1_250_000, 17, 2_000_000):
+        text = os.urandom(size)
+        slow.sendall(encode("ECHO", text))
+        expected += b"$%d\r\n%b\r\n" % (len(text), text)
+    while len(received) < len(expected):
+        if len(received) < 3_000_000:
+            slow.sendall(encode("QUEUE.PAUSE", "q"))
+            expected += b"+OK\r\n"
+        for _ in range(8):
+            if len(received) < len(expected):
+                received += slow.recv(3_000)
+    slow.close()
+    assert received == expected
+
+
 def test_unfinished_and_endless_requests_harm_nobody(broker):
     hostile = []
     for data in [b"*1000000\r\n$5\r\n", b"*2\r\n$536870912\r\n", b"*1\r\n$4\r\nPI", b"a" * 60_000, os.urandom(5000)]:

@@ -20,7 +20,7 @@ extension Broker {
         let connection = Connection(
             id: lastConnection, address: address, now: clock.now, isAuthenticated: password == nil,
             outputLimit: configuration.outputBytes / 4)
-        connection.context = context
+        (connection.context, connection.direct) = (context, DirectWrite(context))
         connections[connection.id] = connection
         statistics.connections += 1
         logger.debug("a client connected", metadata: ["address": "\(address)"])

@@ -38,19 +38,28 @@ extension Broker {
 
     private func write(_ replies: Replies, _ connection: Connection) {
         guard let context = connection.context else { return }
-        let (bytes, handOuts) = (replies.bytes.count, replies.handOuts)
-        statistics.outputBytes += Int64(bytes)
-        connection.handedOver += bytes
+        statistics.outputBytes += Int64(replies.bytes.count)
+        connection.handedOver += replies.bytes.count
+        let taken = connection.outstanding == 0 ? connection.direct?.send(replies.bytes, context) ?? 0 : 0
+        if taken == replies.bytes.count {
+            if connection.isClosing, !connection.awaitsReplies { context.close(promise: nil) }
+        } else {
+            queue(replies, from: taken, connection, context)
+        }
+    }
+
+    /// The socket is full: the channel writes the rest when it can.
+    private func queue(
+        _ replies: Replies, from taken: Int, _ connection: Connection, _ context: ChannelHandlerContext
+    ) {
+        let (bytes, handOuts) = (replies.bytes.count - taken, replies.handOuts)
         setOutstanding(connection, connection.outstanding + bytes, largest: max(connection.largestFlush, bytes))
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolatedUnsafeUnchecked().whenComplete { result in
             if case .failure = result { self.lost += handOuts }
             self.sent(bytes, connection)
         }
-        var buffer = spareBuffers.popLast() ?? ByteBufferAllocator().buffer(capacity: max(4_096, bytes))
-        buffer.writeBytes(replies.bytes)
-        context.writeAndFlush(NIOAny(buffer), promise: promise)
-        recycle(buffer)
+        context.writeAndFlush(NIOAny(ByteBuffer(bytes: replies.bytes[taken...])), promise: promise)
         if connection.isFull, !connection.isClosed { watch(connection) }
         if totalExcess > configuration.outputBytes, let worst = connections.values.max(by: { $0.excess < $1.excess }) {
             drop(worst, "replies it does not read take \(worst.outstanding) bytes")
@@ -88,13 +97,7 @@ extension Broker {
         totalExcess += connection.excess
     }
 
-    /// Keeps a buffer for the next round, emptied.
-    private func recycle(_ buffer: consuming ByteBuffer) {
-        guard buffer.capacity <= Spares.bytes, spareBuffers.count < Spares.count else { return }
-        buffer.clear()
-        spareBuffers.append(buffer)
-    }
-
+    /// Keeps the memory for the next round, emptied.
     private func recycle(_ bytes: consuming Bytes) {
         guard bytes.capacity <= Spares.bytes, spareReplies.count < Spares.count else { return }
         bytes.removeAll(keepingCapacity: true)

@@ -44,9 +44,8 @@ final class Broker {
     /// A group will run at the end of this round.
     var isScheduled = false
     var group = Group()
-    /// What replies are written to, and what is handed to the sockets: emptied, for the next round.
+    /// What replies are written to: emptied, for the next round.
     var spareReplies: [Bytes] = []
-    var spareBuffers: [ByteBuffer] = []
     /// Connections with something in `output`, and those whose paused state may have changed.
     var touched: [Connection] = []
     var totalInbound = 0

@@ -31,6 +31,7 @@ final class Connection {
     /// does, need room for its replies.
     let outputLimit: Int
     var context: ChannelHandlerContext?
+    var direct: DirectWrite?
 
     var inbound: Inbound
     /// Replies of the group that is running.
