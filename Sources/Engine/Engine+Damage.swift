@@ -1,7 +1,67 @@
-import MartletProtocol
-import MartletStorage
+public import MartletProtocol
+public import MartletStorage
 
 extension Engine {
+    /// A record that could not be read is put aside, so that nothing stumbles over it again: kept in `quarantine`,
+    /// named in `damaged`. If it said what became of a task, the task's own record goes with it: nobody knows its state.
+    ///
+    /// In a group of its own, after the one that met it was undone. What meets the task later takes it for gone.
+    /// - Returns: whether it is out of the way now, so that it makes sense to try again what met it.
+    public mutating func putAside(
+        _ damage: StorageError, at now: Timestamp, in transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        guard damage.kind == .damaged, let table = damage.table, let key = damage.key, !Self.inMemory.contains(table)
+        else { return false }
+        let sequence = Self.task(of: key, in: table)
+        if table == Tables.states, key.begins(with: Phase.active.prefix), let sequence {
+            try forgetActive(sequence, at: now, transaction)
+        }
+        if table == Tables.dependencies, let sequence {
+            return try OpenDependencies.rebuild(of: sequence, transaction)
+        }
+        guard try transaction.quarantine(table, key, in: Tables.quarantine) else { return false }
+        guard let sequence else { return true }
+        if table == Tables.states { try transaction.quarantine(Tables.tasks, taskKey(sequence), in: Tables.quarantine) }
+        tellWatchers(of: sequence)
+        damaged = (damaged.count + 1, broker.id(sequence).description)
+        return true
+    }
+
+    /// What is read at the start alone and written from memory: other records lead to these by their numbers.
+    private static let inMemory: Set<Table> = [
+        Tables.queues, Tables.names, Tables.limits, Tables.limitSets, Tables.breakers, Tables.crons, Tables.workers,
+        Tables.operations, Tables.requests,
+    ]
+
+    /// The task of which a record tells.
+    private static func task(of key: KeyBytes, in table: Table) -> UInt64? {
+        var reader = key.reader
+        switch table {
+        case Tables.tasks, Tables.bodies, Tables.history, Tables.logs, Tables.dependencies: return reader.next()
+        case Tables.states:
+            _ = reader.next(UInt8.self)
+            return reader.next()
+        default: return nil
+        }
+    }
+
+    /// A task in hand whose state cannot be read is in nobody's hand any more.
+    private mutating func forgetActive(
+        _ sequence: UInt64, at now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        var task: TaskRecord?
+        do throws(StorageError) {
+            task = try self.task(sequence, transaction)
+        } catch {
+            guard error.kind == .damaged else { throw error }
+        }
+        let lease = removeLease(sequence)
+        guard let queue = lease?.queue ?? task?.queue else { return }
+        change(queue) { $0.count(.active, -1) }
+        try freeSlot(of: lease, transaction)
+        try dropFromOrder(sequence, of: queue, at: now, transaction)
+    }
+
     /// The task of a candidate with its payload; `nil` if a record is damaged: then the task is put aside.
     mutating func readable(
         _ candidate: Candidate, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>

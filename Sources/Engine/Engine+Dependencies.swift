@@ -45,6 +45,28 @@ struct OpenDependencies {
     }
 }
 
+extension OpenDependencies {
+    /// A damaged record is put aside and written anew from `dependents`, which names all that it waited for. What is to
+    /// happen if one of those dies is lost: it waits then.
+    static func rebuild(
+        of sequence: UInt64, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        var open: [UInt64] = []
+        try transaction.scan(Tables.dependents, from: KeyBytes(), prefix: KeyBytes()) { key, _ in
+            var reader = key.reader
+            let (other, dependent): (UInt64, UInt64) = (reader.next(), reader.next())
+            if dependent == sequence { open.append(other) }
+            return true
+        }
+        guard try transaction.quarantine(Tables.dependencies, taskKey(sequence), in: Tables.quarantine) else {
+            return false
+        }
+        let rebuilt = OpenDependencies(onDead: .wait, open: open)
+        try transaction.put(Tables.dependencies, taskKey(sequence)) { rebuilt.write(to: &$0) }
+        return true
+    }
+}
+
 /// What the dependents of a task are told. In a timer: `state u8`, and 0x100 if its record is gone.
 struct Tidings {
     var state: TaskState

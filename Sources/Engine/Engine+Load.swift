@@ -60,13 +60,15 @@ extension Engine {
         StorageError(.damaged, "\(what) is missing or damaged; martlet check --repair puts another in its place")
     }
 
-    /// The active ones lie together: a restart reads them and no others. A damaged one is put aside when its task is
-    /// met.
+    /// The active ones lie together: a restart reads them and no others. Damaged ones are to be put
+    /// aside.
     private mutating func loadLeases(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
         let prefix = Phase.active.prefix
         var loaded: [(UInt64, Lease)] = []
         var tied: [Int] = []
-        try transaction.scanRecords(Tables.states, from: prefix, prefix: prefix) { key, record in
+        var damaged: [KeyBytes] = []
+        try transaction.scanRecords(Tables.states, from: prefix, prefix: prefix, damaged: { damaged.append($0) }) {
+            key, record in
             var reader = key.reader
             _ = reader.next(UInt8.self)
             let state = StateRecord(from: &record)
@@ -90,6 +92,9 @@ extension Engine {
             }
         }
         for (sequence, lease) in loaded { leases.insert(sequence, lease) }
+        damagedAtStart = damaged.map {
+            StorageError(.damaged, "the state of an active task", table: Tables.states, key: $0)
+        }
     }
 
     private mutating func loadWorkers(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {

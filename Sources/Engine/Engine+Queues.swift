@@ -146,7 +146,7 @@ extension Engine {
     ) throws(StorageError) {
         for _ in 0..<limit {
             guard let states = surplus(queue), let oldest = try oldest(of: states, queue, transaction) else { return }
-            try removeEnded(oldest, at: now, transaction)
+            if try !removeEnded(oldest.sequence, at: now, transaction) { try putAside(oldest, transaction) }
         }
         guard surplus(queue) != nil else { return }
         try setTimer(now, .surplus, 0, queue, transaction)
@@ -165,7 +165,7 @@ extension Engine {
     /// Of the tasks in these states the one that ended first.
     private func oldest(
         of states: [TaskState], _ queue: UInt32, _ transaction: borrowing Transaction<Writing>
-    ) throws(StorageError) -> UInt64? {
+    ) throws(StorageError) -> EndedKey? {
         var oldest: EndedKey?
         for state in states where queues[Int(queue) - 1][state] > 0 {
             let prefix = EndedKey.prefix(queue: queue, state: state)
@@ -174,6 +174,6 @@ extension Engine {
             else { continue }
             if oldest.map({ (key.at, key.sequence) < ($0.at, $0.sequence) }) ?? true { oldest = key }
         }
-        return oldest?.sequence
+        return oldest
     }
 }

@@ -55,8 +55,8 @@ extension Engine {
             return try moveOn(line, timer.queue, state, transaction)
         }
         if try removeEnded(line.place.sequence, at: timer.at, transaction) { return }
-        let key = EndedKey(queue: timer.queue, state: state, at: line.place.at, sequence: line.place.sequence)
-        try transaction.delete(Tables.ended, key.bytes)
+        try putAside(
+            EndedKey(queue: timer.queue, state: state, at: line.place.at, sequence: line.place.sequence), transaction)
         try moveOn(line, timer.queue, state, transaction)
     }
 

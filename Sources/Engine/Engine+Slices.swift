@@ -195,7 +195,9 @@ extension Engine {
             case .count: break
             case .purge, .remove, .delete:
                 if operation.filter.state.isEnded {
-                    try removeEnded(sequence, at: now, transaction)
+                    if try removeEnded(sequence, at: now, transaction) { return true }
+                    if let key = EndedKey(entry.key) { try putAside(key, transaction) }
+                    return false
                 } else {
                     return try removeFound(entry, now, transaction)
                 }

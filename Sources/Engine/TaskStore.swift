@@ -26,6 +26,19 @@ public final class TaskStore {
         (self.zones, self.seed) = (zones, StableHash.mix(seed, UInt64(bitPattern: now)))
         engine = Engine(broker: BrokerRecord(secret: self.seed), zones: zones, seed: seed)
         try load()
+        try putAside(engine.damagedAtStart, now)
+    }
+
+    /// What cannot be read is named and out of the way; if there is no room to keep it, another time.
+    private func putAside(_ damages: [StorageError], _ now: Timestamp) throws(StorageError) {
+        guard !damages.isEmpty else { return }
+        do throws(StorageError) {
+            try write(now: now) { (engine, transaction) throws(StorageError) in
+                for damage in damages { _ = try engine.putAside(damage, at: now, in: transaction) }
+            }
+        } catch {
+            guard error.kind == .full else { throw error }
+        }
     }
 
     /// Rebuilds what is kept in memory.

@@ -46,17 +46,18 @@ extension Transaction where Access == Writing {
     }
 
     /// Moves a record, as it is, to another table under `table index ‖ key`, so that it is out of the way but kept.
-    public func quarantine(_ table: Table, _ key: KeyBytes, in quarantine: Table) throws(StorageError) {
-        var kept: [UInt8]?
+    /// - Returns: whether there was one.
+    @discardableResult
+    public func quarantine(_ table: Table, _ key: KeyBytes, in quarantine: Table) throws(StorageError) -> Bool {
         let cursor = try cursor(table)
-        guard let found = try seek(cursor, table, key, MDB_SET_KEY) else { return }
-        kept = Array(found.value)
+        guard let found = try seek(cursor, table, key, MDB_SET_KEY) else { return false }
+        let kept = Array(found.value)
         try remove(cursor, table, key)
-        guard let kept else { return }
         var name = KeyBytes()
         name.append(UInt8(truncatingIfNeeded: table.index))
         name.append(contentsOf: key)
         try kept.span.bytes.withUnsafeBytes { (bytes) throws(StorageError) in try store(quarantine, name, bytes, 0) }
+        return true
     }
 
     private func store(

@@ -33,8 +33,11 @@ struct RecordTests {
         #expect(error?.key == numberKey(2))
         #expect(error?.description == "record 0000000000000002 of table letters is damaged")
         #expect(try storage.get(1) == "one")
-        try storage.write { (transaction) throws(StorageError) in
-            try transaction.quarantine(letters, numberKey(2), in: kept)
+        for isThere in [true, false] {
+            let isMoved = try storage.write { (transaction) throws(StorageError) in
+                try transaction.quarantine(letters, numberKey(2), in: kept)
+            }
+            #expect(isMoved == isThere)
         }
         #expect(try storage.get(2) == nil)
         #expect(try storage.read { (transaction) throws(StorageError) in try transaction.count(kept) } == 1)

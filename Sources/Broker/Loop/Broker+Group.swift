@@ -88,12 +88,13 @@ extension Broker {
             monitored.moveWriterIndex(to: shown)
             hub.messages.removeLast(hub.messages.count - published)
             if operations.running != nil { postponeOperation(now) }
+            _ = putAside(error, now)
             runOneByOne(queue, now)
         }
     }
 
     /// A damaged record was met: its task was put aside, which somebody should know.
-    private func reportDamage() {
+    func reportDamage() {
         let damaged = store.withEngine { $0.damaged }
         guard damaged.count > reportedDamage else { return }
         reportedDamage = damaged.count

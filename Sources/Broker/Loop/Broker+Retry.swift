@@ -46,9 +46,13 @@ extension Broker {
     }
 
     private func writeAlone(_ call: inout Call, _ connection: Connection, _ now: Timestamp) {
-        guard let error = tryAlone(&call, connection, now) else { return }
+        guard var error = tryAlone(&call, connection, now) else { return }
         // It was undone, its reading too: it is the next command again.
         guard var call = next(connection, now) else { return }
+        while putAside(error, now) {
+            guard let another = tryAlone(&call, connection, now), let again = next(connection, now) else { return }
+            (error, call) = (another, again)
+        }
         // What finishes work in hand may use the room that is kept for it.
         if error.kind == .full, finishesWork(call, connection), store.giveUpReserve() {
             guard tryAlone(&call, connection, now) != nil, next(connection, now) != nil else { return }
@@ -56,6 +60,22 @@ extension Broker {
         gate.failed(error, store, now, logger)
         refuse(gate.failure(error), connection)
         done(connection)
+    }
+
+    /// A damaged record that was met is put aside.
+    /// - Returns: whether it was: what met it can be tried again.
+    func putAside(_ error: StorageError, _ now: Timestamp) -> Bool {
+        guard error.kind == .damaged, gate.readOnly == nil else { return false }
+        do throws(StorageError) {
+            let isAside = try store.write(now: now) { (engine, transaction) throws(StorageError) in
+                try engine.putAside(error, at: now, in: transaction)
+            }
+            reportDamage()
+            return isAside
+        } catch {
+            gate.failed(error, store, now, logger)
+            return false
+        }
     }
 
     /// One command in a group of its own; the failure if it failed, everything as before it.

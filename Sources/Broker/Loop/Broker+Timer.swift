@@ -83,6 +83,10 @@ extension Broker {
         } catch {
             // Nothing happened; it is tried again in a while. Leases of lost hand-outs run out by themselves.
             for note in group.notes.reversed() { note.restore() }
+            if putAside(error, now) {
+                engineInstant = now
+                return
+            }
             logger.error("upkeep failed", metadata: ["reason": "\(error)"])
             gate.failed(error, store, now, logger)
             lost.removeAll()

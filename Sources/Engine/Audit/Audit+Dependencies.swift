@@ -7,7 +7,8 @@ extension Audit {
         try records(
             Tables.dependencies, transaction, decode: { OpenDependencies(from: &$1) },
             damaged: { audit, key in
-                audit.report(.damagedRecord, "dependencies of a task", .quarantine(Tables.dependencies, key))
+                var reader = key.reader
+                audit.report(.damagedRecord, "dependencies of a task", .dependencies(reader.next()))
             },
             { (audit, key, dependencies) throws(StorageError) in
                 try audit.check(dependencies, key, transaction)

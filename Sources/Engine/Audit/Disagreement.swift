@@ -66,6 +66,8 @@ enum Repair: Sendable {
     /// The holds of a queue's UNIQUE keys with one hash.
     case unique(UInt32, UInt64, UniqueBucket)
     case kind(KeyBytes, DeadKind)
+    /// A damaged record of what a task waits for.
+    case dependencies(UInt64)
     case batch(UInt64, BatchRecord)
     case group(KeyBytes, GroupTurn)
     case typeName(UInt32, Bytes)
@@ -85,6 +87,7 @@ enum Repair: Sendable {
             try transaction.delete(Tables.unique, key)
             if !bucket.holds.isEmpty { try transaction.put(Tables.unique, key) { bucket.write(to: &$0) } }
         case .group(let key, let group): try transaction.put(Tables.groups, key) { group.write(to: &$0) }
+        case .dependencies(let sequence): _ = try OpenDependencies.rebuild(of: sequence, transaction)
         case .kind(let key, let kind): try transaction.put(Tables.kinds, key) { kind.write(to: &$0) }
         case .batch(let number, let batch):
             try transaction.put(Tables.batches, taskKey(number)) { batch.write(to: &$0) }
