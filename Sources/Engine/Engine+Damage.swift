@@ -3,7 +3,7 @@ public import MartletStorage
 
 extension Engine {
     /// A record that could not be read is put aside, so that nothing stumbles over it again: kept in `quarantine`,
-    /// named in `damaged`. If it said what became of a task, the task's own record goes with it: nobody knows its state.
+    /// named in `damaged`. If it said what became of a task, the task's own record goes too: nobody knows its state.
     ///
     /// In a group of its own, after the one that met it was undone. What meets the task later takes it for gone.
     /// - Returns: whether it is out of the way now, so that it makes sense to try again what met it.
