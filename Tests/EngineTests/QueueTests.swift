@@ -91,6 +91,21 @@ struct QueueTests {
         #expect(try fixture.findings() == [])
     }
 
+    @Test("after a restart an operation goes on where it was")
+    func place() throws {
+        let fixture = try StoreFixture()
+        try kill(60, fixture)
+        fixture.store.withEngine { $0.operationSlice = 1 }
+        try fixture.run(.bulk(BulkRequest(queue: queue, verb: .replay, filter: BulkFilter(state: .dead))))
+        try slice(fixture)
+        let counted = try #require(try operations(fixture).first).matched
+        #expect((1..<60).contains(counted), "it counts in slices")
+        try fixture.restart()
+        for _ in 0..<20 { try slice(fixture) }
+        let view = try #require(try operations(fixture).first)
+        #expect(view.state == .done && view.matched == 60 && view.done == 60)
+    }
+
     @Test("a group sees how it changed the counts of dead tasks")
     func countsOfOneGroup() throws {
         let fixture = try StoreFixture()

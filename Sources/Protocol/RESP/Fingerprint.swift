@@ -6,28 +6,21 @@ extension Request {
     /// `seed` says which command it is. Every argument goes in with its length, so shifting bytes between two
     /// arguments changes the hash. It finds mistakes; it is no defence against an adversary. 8 bytes a step.
     public func fingerprint(seed: UInt64, from first: Int, omitting omitted: Range<Int>) -> UInt64 {
+        let bytes = buffer.readableBytesUInt8Span
         var hash = Fingerprint(seed: seed)
         for index in first..<max(first, count) where !omitted.contains(index) {
             let range = ranges[index]
             hash.mix(UInt64(range.count))
-            var position = buffer.readerIndex + Int(range.start)
-            var left = Int(range.count)
-            while left >= 8 {
-                hash.mix(buffer.getInteger(at: position, endianness: .little, as: UInt64.self) ?? 0)
+            var position = Int(range.start)
+            let end = position + Int(range.count)
+            // Little-endian words; the last one with zeros behind.
+            while end - position >= 8 {
+                hash.mix(bytes.word(position).byteSwapped)
                 position += 8
-                left -= 8
             }
-            if left > 0 { hash.mix(tail(at: position, count: left)) }
+            if position < end { hash.mix(bytes.word(position, count: end - position).byteSwapped) }
         }
         return hash.value
-    }
-
-    private func tail(at position: Int, count: Int) -> UInt64 {
-        var word: UInt64 = 0
-        for offset in 0..<count {
-            word |= UInt64(buffer.getInteger(at: position + offset, as: UInt8.self) ?? 0) << UInt64(offset * 8)
-        }
-        return word
     }
 }
 
