@@ -25,7 +25,7 @@ enum ResizeImage: TaskDefinition {
 
 extension ResizeImage.Payload {
     func carryOut(in folder: URL, _ context: TaskContext) async throws -> ResizeImage.Output {
-        let (from, to) = (try Self.file(source, in: folder), try Self.file(destination, in: folder))
+        let (from, to) = (try Jobs.file(source, in: folder), try Jobs.file(destination, in: folder))
         guard let data = try? Data(contentsOf: from), data.count <= Image.mostPixels * 4 + 1_024 else {
             throw TaskFailure.dead("no readable image \(source)", kind: "no_image")
         }
@@ -40,13 +40,5 @@ extension ResizeImage.Payload {
         let bytes = try small.encoded(format: to.pathExtension)
         try Data(bytes).write(to: to, options: .atomic)
         return ResizeImage.Output(path: to.path(), width: width, height: high, bytes: bytes.count)
-    }
-
-    /// A payload must not name files elsewhere.
-    private static func file(_ name: String, in folder: URL) throws -> URL {
-        guard !name.isEmpty, !name.hasPrefix("."), !name.contains("/"), !name.contains("\0") else {
-            throw TaskFailure.dead("not a plain file name: \(name)", kind: "invalid_name")
-        }
-        return folder.appending(path: name)
     }
 }

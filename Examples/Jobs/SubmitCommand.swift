@@ -5,11 +5,11 @@ import MartletClient
 /// `jobs submit TYPE JSON…`: one task for each payload.
 struct SubmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "submit", abstract: "Submits tasks: send_email, process_data or resize_image.")
+        commandName: "submit", abstract: "Submits tasks: send_email, process_data, resize_image or pdfxtract.")
 
     @OptionGroup var options: BrokerOptions
 
-    @Argument(help: "send_email, process_data or resize_image.")
+    @Argument(help: "send_email, process_data, resize_image or pdfxtract.")
     var type: String
 
     @Argument(help: "Payloads as JSON, one task each.")
@@ -36,6 +36,7 @@ struct SubmitCommand: AsyncParsableCommand {
         case SendEmail.type: try await submit(SendEmail.self, client)
         case ProcessData.type: try await submit(ProcessData.self, client)
         case ResizeImage.type: try await submit(ResizeImage.self, client)
+        case PDFText.type: try await submit(PDFText.self, client)
         default: throw ValidationError("no such type: \(type)")
         }
         await client.close()

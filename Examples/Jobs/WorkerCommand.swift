@@ -23,6 +23,9 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "The folder that images are read from and written to.")
     var images = "images"
 
+    @Option(help: "The folder that PDF documents are read from.")
+    var documents = "documents"
+
     @Option(help: "Seconds that a task takes in addition, so that there is something to watch.")
     var pace = 0.0
 
@@ -99,6 +102,8 @@ struct WorkerCommand: AsyncParsableCommand {
             try await client.cached(table.key, for: span, within: limit) { try await table.statistics(context) }
         }
         handlers.register(ResizeImage.self) { order, context in try await order.carryOut(in: images, context) }
+        let documents = URL(filePath: documents, directoryHint: .isDirectory)
+        handlers.register(PDFText.self) { order, context in try await order.extract(in: documents, context) }
         return handlers
     }
 }

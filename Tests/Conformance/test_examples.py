@@ -1,5 +1,6 @@
 """The examples as people run them: processes on a real broker."""
 
+import base64
 import hashlib
 import http.client
 import json
@@ -322,6 +323,29 @@ def test_images_are_resized(jobs, tmp_path):
         payload = {"source": "in.ppm", "destination": "x.ppm", "width": 5, **bad}
         assert end(jobs("submit", "--wait", "resize_image", json.dumps(payload)))[0] != 0
     assert not (images / "x.ppm").exists()
+    stop(worker)
+
+
+def test_text_is_taken_out_of_documents(jobs, broker, tmp_path):
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    sample = (ROOT / "Examples/sample.pdf").read_bytes()
+    (documents / "sample.pdf").write_bytes(sample)
+    worker = jobs("worker")
+    results = submit(jobs, "pdfxtract", {"source": "sample.pdf"}, {"content": base64.b64encode(sample).decode()})
+    assert [result["pages"] for result in results] == [2, 2]
+    for result in results:
+        assert result["text"].split() == "A task is done at least once. Its second page says so, too.".split()
+    with broker.connect() as client:
+        for bad, kind in (
+                ({"source": "../sample.pdf"}, b"invalid_name"), ({"source": "none.pdf"}, b"no_document"),
+                ({"content": "%"}, b"invalid_content"),
+                ({"content": base64.b64encode(b"no document").decode()}, b"invalid_pdf"), ({}, b"invalid_payload"),
+                ({"content": base64.b64encode(b"%PDF-1.4 and no more").decode()}, b"invalid_pdf")):
+            id = client("TASK.ADD", "default", "pdfxtract", json.dumps(bad))
+            (ended,) = client("TASK.WAIT", 1, id, "BLOCK", 20000)
+            assert as_map(ended)["state"] == b"DLQ"
+            assert as_map(client("TASK.GET", id))["error_kind"] == kind
     stop(worker)
 
 
