@@ -8,7 +8,8 @@ import MartletClient
 @main
 struct Jobs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "jobs", abstract: "Sends mail, sums up tables, resizes images and reads PDF documents through a Martlet broker.",
+        commandName: "jobs",
+        abstract: "Sends mail, sums up tables, resizes images and reads PDF documents through a Martlet broker.",
         subcommands: [WorkerCommand.self, SubmitCommand.self])
 
     /// The queue of all four.
