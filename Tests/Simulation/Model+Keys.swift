@@ -23,7 +23,9 @@ extension Model {
             let waits = !one.open.isEmpty || isBehind(one)
             if one.isWaiting, waits { move(one.id, .blocked, "block", time) }
             if one.state == .blocked, !waits {
-                move(one.id, one.runAt > time ? .scheduled : .pending, "unblock", time)
+                // What it waited for may have ended before it was added, and be found only now.
+                let since = max(time, one.history[0].at)
+                move(one.id, one.runAt > since ? .scheduled : .pending, "unblock", since)
             }
         }
     }
