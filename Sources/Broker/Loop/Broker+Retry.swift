@@ -62,7 +62,7 @@ extension Broker {
         done(connection)
     }
 
-    /// A damaged record that was met is put aside.
+    /// A damaged record that was met is named in the log and put aside, whatever it tells of.
     /// - Returns: whether it was: what met it can be tried again.
     func putAside(_ error: StorageError, _ now: Timestamp) -> Bool {
         guard error.kind == .damaged, gate.readOnly == nil else { return false }
@@ -70,6 +70,7 @@ extension Broker {
             let isAside = try store.write(now: now) { (engine, transaction) throws(StorageError) in
                 try engine.putAside(error, at: now, in: transaction)
             }
+            if isAside { gate.failed(error, store, now, logger) }
             reportDamage()
             return isAside
         } catch {

@@ -5,7 +5,7 @@ import NIOCore
 /// Replies given to the socket at once, past the channel's queue of writes.
 ///
 /// Nearly every reply fits the socket's buffer. For those the queue, its promise and its buffer are all overhead:
-/// about a twelfth of the broker's time when many clients send one command each (decision 019). Only for a channel
+/// about a tenth of the broker's time when many clients send one command each (decision 019). Only for a channel
 /// whose queue is empty, and without a handler that changes bytes on their way, as TLS does.
 struct DirectWrite {
     private let socket: NIOBSDSocket.Handle
