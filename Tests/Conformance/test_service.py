@@ -2,6 +2,7 @@
 
 import configparser
 import json
+import os
 import re
 import shlex
 import shutil
@@ -68,6 +69,17 @@ def test_a_client_without_commands_is_disconnected_and_a_blocked_one_is_not(make
         assert idle.at_end()
         assert blocked.read() is None
         assert statistic(busy, "idle_clients_closed") == 1
+
+
+def test_broker_and_tool_need_no_capability(make_broker, tmp_path):
+    # A unit and a container give none; whoever is not root has none.
+    without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    broker = make_broker(wrapper=without)
+    with broker.connect() as client:
+        assert client("PING") == "PONG"
+    words = [*without, BINARY, "add", "q", "t", "--port", broker.port]
+    added = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=20)
+    assert added.returncode == 0, added.stderr
 
 
 # Each profile and its measured difference.
@@ -186,6 +198,18 @@ def test_the_dockerfile_copies_what_is_there_and_runs_commands_that_there_are():
     # What Package.swift names has to be in the build stage, or the package does not load.
     for path in re.findall(r'path: "([^/"]+)', (ROOT / "Package.swift").read_text()):
         assert f"COPY {path} " in text
+
+
+def test_the_health_check_of_the_container_gets_past_the_password(make_broker, tmp_path):
+    (tmp_path / "password").write_text("of all\n")
+    broker = make_broker("--password-file", tmp_path / "password")
+    (command,) = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    words = [BINARY if word == "martlet" else word for word in json.loads(command)]
+    password = {"MARTLET_PASSWORD_FILE": str(tmp_path / "password")}
+    for variables, healthy in ((password, True), ({}, False)):
+        environment = {**os.environ, "MARTLET_PORT": str(broker.port), **variables}
+        done = subprocess.run(words, capture_output=True, text=True, timeout=20, env=environment)
+        assert (done.returncode == 0) == healthy, done.stdout + done.stderr
 
 
 def test_the_unit_starts_the_broker_as_its_settings_say(tmp_path):

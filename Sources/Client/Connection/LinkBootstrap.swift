@@ -8,7 +8,7 @@ enum LinkBootstrap {
     static func connect(_ link: Link, epoch: Int) -> EventLoopFuture<any Channel> {
         ClientBootstrap(group: link.loop)
             .connectTimeout(TimeAmount(link.configuration.connectTimeout))
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(ReplyHandler(link: link, epoch: epoch))
