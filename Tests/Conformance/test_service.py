@@ -74,12 +74,14 @@ def test_a_client_without_commands_is_disconnected_and_a_blocked_one_is_not(make
 def test_broker_and_tool_need_no_capability(make_broker, tmp_path):
     # A unit and a container give none; whoever is not root has none.
     without = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
-    broker = make_broker(wrapper=without)
+    broker = make_broker("--log-format", "json", wrapper=without)
     with broker.connect() as client:
         assert client("PING") == "PONG"
     words = [*without, BINARY, "add", "q", "t", "--port", broker.port]
     added = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=20)
-    assert added.returncode == 0, added.stderr
+    assert added.returncode == 0 and added.stderr == "", added.stderr
+    assert broker.stop() == 0
+    assert [json.loads(line)["message"] for line in broker.log_text().splitlines()] == ["stopping"]
 
 
 # Each profile and its measured difference.
