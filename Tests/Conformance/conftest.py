@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from broker import BINARY, Broker
+from broker import BINARY, ROOT, Broker
 
 
 def pytest_sessionstart(session):
@@ -59,3 +59,12 @@ def json_of(run):
         return json.loads(out)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def recorder(tmp_path_factory):
+    """The library that records what the broker writes."""
+    library = tmp_path_factory.mktemp("shim") / "recording_writes.so"
+    source = ROOT / "Tests/Conformance/recording_writes.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl", "-lpthread"], check=True)
+    return library

@@ -15,7 +15,10 @@ from broker import BINARY, ROOT
 
 DOCUMENTS = ["README.md", "Examples/README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 # What takes minutes: run by the slow tests.
-LONG = {"tools/demo", "tools/compare", "swift build -c release --product martlet", "swift build -c release"}
+LONG = {
+    "tools/demo", "tools/compare", "tools/profiles", "swift build -c release --product martlet", "swift build -c release"}
+# How they take less time.
+SHORTER = {"tools/compare": " --quick --no-restart --cells 1x1 --rounds 1", "tools/profiles": " --quick"}
 # How the examples are told where the broker under test is.
 EXAMPLES = {
     ".build/release/jobs": "--url martlet://127.0.0.1:{}", ".build/release/summarizer": "--port {}",
@@ -155,7 +158,7 @@ def test_what_readme_does_in_python_works(shell):
 @pytest.mark.slow
 @pytest.mark.parametrize("line", sorted(LONG))
 def test_every_long_command_line_works(line):
-    arguments = " --quick --no-restart --cells 1x1 --rounds 1" if line == "tools/compare" else ""
+    arguments = SHORTER.get(line, "")
     environment = {**os.environ, "GENERATED": "40"}
     done = subprocess.run(
         ["bash", "-c", line + arguments], cwd=ROOT, capture_output=True, text=True, timeout=1800, env=environment)

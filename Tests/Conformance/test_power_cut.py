@@ -1,22 +1,12 @@
 """The power fails under load: unflushed sectors are lost, reordered, torn. What was answered is there all the same."""
 
 import random
-import subprocess
 
 import pytest
 
 import power_cut
-from broker import ROOT, Broker
+from broker import Broker
 from wire import Refusal, as_map, encode, tasks
-
-
-@pytest.fixture(scope="session")
-def recorder(tmp_path_factory):
-    """The library that records what the broker writes."""
-    library = tmp_path_factory.mktemp("shim") / "recording_writes.so"
-    source = ROOT / "Tests/Conformance/recording_writes.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl", "-lpthread"], check=True)
-    return library
 
 
 def size_of(reply):

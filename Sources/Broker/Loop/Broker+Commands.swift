@@ -1,3 +1,4 @@
+import Logging
 import MartletEngine
 import MartletProtocol
 import MartletStorage
@@ -32,8 +33,7 @@ extension Broker {
                     (connection.lastCommand, connection.lastActive) = (command, now)
                     return Call(command: command, cursor: ArgumentCursor(request), size: size)
                 } catch {
-                    statistics.refused += 1
-                    connection.output.error(error)
+                    refuse(error, connection)
                     done(connection)
                 }
             }
@@ -172,8 +172,10 @@ extension Broker {
         }
     }
 
+    /// Answers with the error; whoever develops against the broker reads it in the log, too.
     func refuse(_ error: CommandError, _ connection: Connection) {
         statistics.refused += 1
+        logger.debug("a command was refused", metadata: ["address": "\(connection.address)", "reason": "\(error)"])
         connection.output.error(error)
     }
 
@@ -181,7 +183,7 @@ extension Broker {
     func put(_ answer: Answer, _ connection: Connection) {
         switch answer {
         case .blocked: block(connection)
-        case .refused: statistics.refused += 1
+        case .refused(let error): return refuse(error, connection)
         case .handedOut(let tasks):
             for task in tasks { connection.handOuts.append((task.id, task.token)) }
         default: break

@@ -16,7 +16,8 @@ extension Setting {
         },
         choice(
             "durability", "always", of: ["always", "everysec"],
-            "When a change is on the disk: always, before it is answered; everysec, a second later at the latest."
+            "When a change is on the disk: always, before it is answered; everysec, a second later at the latest.",
+            [.highThroughput: "everysec"]
         ) { $1.durability = $0 == "everysec" ? .everySecond : .always },
         integer(
             "journal-mb", 8, 0...64, "The journal in front of the data file in MiB; 0: none, every group is a commit.",
@@ -24,8 +25,7 @@ extension Setting {
         ) { $1.journalBytes = $0 << 20 },
         integer(
             "commit-delay-us", 0, 0...100_000,
-            "How long the commands of several clients wait for others to share their commit, in microseconds.",
-            [.highThroughput: 500]
+            "How long commands wait for others to share their commit, in microseconds: fewer flushes, later answers."
         ) { $1.commitDelayMicroseconds = Int64($0) },
         integer("max-data-mb", 1 << 20, 1...(1 << 24), "The cap of the data file in MiB; past it DISKFULL.") {
             $1.maxBytes = $0 << 20
