@@ -51,7 +51,7 @@ public enum BulkVerb: UInt8, CaseIterable, Sendable {
         case .purge, .delete, .remove: state != .active
         case .retry: state.isEnded || state == .scheduled
         case .cancel: !state.isEnded
-        case .move: state == .pending || state == .scheduled
+        case .move: state == .pending || state == .scheduled || state == .blocked
         }
     }
 }

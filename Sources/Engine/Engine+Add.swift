@@ -23,7 +23,8 @@ extension Engine {
         task.limits = try taskLimits(request.options.limits, transaction)
         let (sequence, state) = try store(task, payload: request.payload, after: request.after, now, transaction)
         guard request.full else { return remember(request.request, .id(sequence)) }
-        return remember(request.request, .added([row(sequence, state, task)]), one: true)
+        let shown = try shown(state, sequence, now, transaction)
+        return remember(request.request, .added([row(sequence, shown, task)]), one: true)
     }
 
     /// Why a task is not added, whatever its UNIQUE key says.
@@ -60,7 +61,8 @@ extension Engine {
             task.batch = request.batch.flatMap { TaskID($0)?.sequence }
             task.limits = limits
             let (sequence, state) = try store(task, payload: item.payload, after: request.after, now, transaction)
-            rows.append(row(sequence, state, task))
+            let shown = request.full ? try shown(state, sequence, now, transaction) : state
+            rows.append(row(sequence, shown, task))
         }
         return remember(request.request, request.full ? .added(rows) : .ids(rows.map(\.sequence)))
     }
@@ -80,6 +82,7 @@ extension Engine {
             return nil
         case .skip:
             guard request.full else { return remember(request.request, .id(holder)) }
+            try settleLine(of: holder, now, transaction)
             let (state, runAt) = try whereabouts(of: holder, now, transaction)
             let row = RememberedAnswer.AddedRow(sequence: holder, state: state, created: false, runAt: runAt)
             return remember(request.request, .added([row]), one: true)
@@ -182,10 +185,14 @@ extension Engine {
         var flags = (hasState ? WaitingKey.Flag.state : 0) | (isLater ? WaitingKey.Flag.timer : 0)
         if queues[Int(key.queue) - 1].lining.takes {
             flags |= WaitingKey.Flag.line
-            try enterLine(key, group: groupHash(try task(key.sequence, transaction)), transaction)
+            let group = groupHash(try task(key.sequence, transaction))
+            try enterLine(key, group: group, isDue: !isLater, transaction)
         }
         try transaction.put(Tables.waiting, key.bytes, flags: flags)
-        change(key.queue) { $0.countWaiting(key.range, 1) }
+        change(key.queue) {
+            $0.countWaiting(key.range, 1)
+            if key.limits > 0, !isLater { $0.dueCounts.count(key.limits, due: 1) }
+        }
         if key.limits == 0 { dueBounds.lower(key.queue, key.range, to: key.due) }
         if key.limits > 0 { limitLines.insert(key.limits, key.queue, key.range) }
         if isLater {

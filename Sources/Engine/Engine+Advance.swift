@@ -87,9 +87,7 @@ extension Engine {
         try transaction.delete(Tables.timers, timer.bytes)
         switch timer.kind {
         case .due:
-            let type = events.isOn ? try task(timer.sequence, transaction)?.type : nil
-            count(timer.queue, .scheduled, .due, of: timer.sequence, type: type ?? 0)
-            touched.insert(timer.queue)
+            try comeDue(timer, transaction)
         case .timeToLive: try expire(timer.sequence, at: timer.at, now, transaction)
         case .retention: try removeEnded(timer.sequence, at: timer.at, transaction)
         case .unique: try freeUniqueKey(timer.hash, in: timer.queue, of: timer.sequence, transaction)
@@ -103,6 +101,22 @@ extension Engine {
         case .surplus: try removeSurplus(timer.queue, limit: 1, timer.at, transaction)
         case .keptLine: try removeFirst(of: timer, transaction)
         }
+    }
+
+    /// SCHEDULED becomes PENDING.
+    private mutating func comeDue(
+        _ timer: TimerKey, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        let standsInLine = limitLines.has(timer.queue) || queues[Int(timer.queue) - 1].lining != .none
+        let task = events.isOn || standsInLine ? try task(timer.sequence, transaction) : nil
+        count(timer.queue, .scheduled, .due, of: timer.sequence, type: task?.type ?? 0)
+        touched.insert(timer.queue)
+        guard standsInLine, let task, let place = try waitingPlace(of: timer.sequence, task, transaction) else {
+            return
+        }
+        if place.key.limits > 0 { change(timer.queue) { $0.dueCounts.count(place.key.limits, due: 1) } }
+        guard place.flags & WaitingKey.Flag.line != 0 else { return }
+        try comeDueInLine(place.key, group: groupHash(task), transaction)
     }
 
     /// A lease or an attempt's time is over.

@@ -89,12 +89,13 @@ extension Engine {
             try forgetDependencies(of: key.sequence, transaction)
         }
         if flags & WaitingKey.Flag.timer != 0 {
-            let timer = TimerKey(at: key.due, kind: .due, sequence: key.sequence, queue: key.queue)
-            if try transaction.delete(Tables.timers, timer.bytes) { was = .scheduled }
+            if try transaction.delete(Tables.timers, key.dueTimer.bytes) { was = .scheduled }
         }
         change(key.queue) {
             $0.countWaiting(key.range, -1)
             $0.count(was, -1)
+            // Its group is not known: the line counts it until its place there is met.
+            if key.limits > 0, was == .pending { $0.dueCounts.count(key.limits, due: -1) }
         }
         if key.limits != 0 { touched.insert(key.queue) }
         try transaction.quarantine(Tables.tasks, taskKey(key.sequence), in: Tables.quarantine)

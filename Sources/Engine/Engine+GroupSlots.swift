@@ -20,7 +20,7 @@ extension Engine {
     }
 
     /// A task of a group is in hand from now on: with the last slot its group leaves its rounds.
-    func takeSlot(
+    mutating func takeSlot(
         of group: UInt64, in queue: UInt32, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         guard leases.held(of: group, in: queue) == self.queue(queue).settings.options.groupConcurrency else { return }
@@ -45,7 +45,8 @@ extension Engine {
         return ([0] + limitLines.sets(of: queue)).flatMap(state.rounds)
     }
 
-    private func leaveRounds(
+    /// A group has no slot left: its due tasks are held up.
+    private mutating func leaveRounds(
         _ group: UInt64, in queue: UInt32, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         for round in rounds(of: queue) {
@@ -53,10 +54,12 @@ extension Engine {
                 continue
             }
             try transaction.delete(Tables.turns, turn.key(in: round, group))
+            change(queue) { $0.dueCounts.count(round.limits, full: turn.due) }
         }
     }
 
-    private func enterRounds(
+    /// It has one again.
+    private mutating func enterRounds(
         _ group: UInt64, in queue: UInt32, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         for round in rounds(of: queue) {
@@ -64,6 +67,7 @@ extension Engine {
                 continue
             }
             try transaction.put(Tables.turns, turn.key(in: round, group), flags: 0)
+            change(queue) { $0.dueCounts.count(round.limits, full: -turn.due) }
         }
     }
 

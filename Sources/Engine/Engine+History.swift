@@ -9,12 +9,13 @@ extension Engine {
         _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> [HistoryEntry] {
         let isUntold = try transaction.first(Tables.history, from: taskKey(sequence), prefix: taskKey(sequence)) == nil
-        var story = Story(task, wasBlocked: view.state == .blocked && isUntold)
+        let isParked = try state(sequence, .waiting, transaction)?.state == .blocked
+        var story = Story(task, wasBlocked: isParked && isUntold)
         try transaction.scanRecords(Tables.history, from: taskKey(sequence), prefix: taskKey(sequence)) { _, record in
             story.add(HistoryRow(from: &record))
             return true
         }
-        story.finish(view, now)
+        story.finish(view, isParked: isParked, now)
         let entries = story.entries
         guard entries.count > 2 * Limits.historyEnds else { return entries }
         return Array(entries.prefix(Limits.historyEnds) + entries.suffix(Limits.historyEnds))
@@ -50,7 +51,7 @@ private struct Story {
         dueAt = row.to == .scheduled ? row.runAt : nil
     }
 
-    mutating func finish(_ view: TaskView, _ now: Timestamp) {
+    mutating func finish(_ view: TaskView, isParked: Bool, _ now: Timestamp) {
         switch view.state {
         case .active:
             start(view.startedAt ?? 0, view.token ?? 0, view.attempt, view.worker)
@@ -59,8 +60,8 @@ private struct Story {
             var entry = Self.entry(view.endedAt ?? 0, .active, .completed, view.attempt, "ack")
             entry.worker = view.worker
             entries.append(entry)
-        case .pending:
-            if let dueAt, dueAt <= now { becomeDue(dueAt, view.attempt) }
+        case .pending, .blocked:
+            if !isParked, let dueAt, dueAt <= now { becomeDue(dueAt, view.attempt) }
         default: break
         }
     }

@@ -9,29 +9,39 @@ extension Engine {
     }
 
     /// A task comes to wait: it stands in the line of its group.
-    func enterLine(
+    mutating func enterLine(
+        _ key: WaitingKey, group: UInt64, isDue: Bool, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        try transaction.put(Tables.lines, LineKey.bytes(key, group: group), flags: isDue ? LineKey.due : 0)
+        try place(group, in: queue(key.queue).round(of: key), due: isDue ? 1 : 0, transaction)
+    }
+
+    /// A task that stands in a line was SCHEDULED, and is due now.
+    mutating func comeDueInLine(
         _ key: WaitingKey, group: UInt64, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
-        try transaction.put(Tables.lines, LineKey.bytes(key, group: group), flags: 0)
-        try place(group, in: queue(key.queue).round(of: key), served: nil, transaction)
+        try transaction.put(Tables.lines, LineKey.bytes(key, group: group), flags: LineKey.due)
+        try place(group, in: queue(key.queue).round(of: key), due: 1, transaction)
     }
 
     /// A task leaves its line; with `served`, because it is handed out: then its group goes behind the others.
-    func leaveLine(
-        _ key: WaitingKey, group: UInt64, served: Stamp?, _ transaction: borrowing Transaction<Writing>
+    mutating func leaveLine(
+        _ key: WaitingKey, group: UInt64, isDue: Bool, served: Stamp?, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         try transaction.delete(Tables.lines, LineKey.bytes(key, group: group))
-        try place(group, in: queue(key.queue).round(of: key), served: served, transaction)
+        try place(group, in: queue(key.queue).round(of: key), served: served, due: isDue ? -1 : 0, transaction)
     }
 
-    /// Puts a group where it belongs in a round, unless its slots are taken; one without tasks is forgotten.
-    private func place(
-        _ group: UInt64, in round: Round, served: Stamp?, _ transaction: borrowing Transaction<Writing>
+    /// Puts a group where it belongs in a round, unless its slots are taken; one without tasks is forgotten. `due`: how
+    /// many more of its tasks are due.
+    private mutating func place(
+        _ group: UInt64, in round: Round, served: Stamp? = nil, due: Int64,
+        _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
         let place = round.key(group)
         let before = try transaction.read(Tables.groups, place) { GroupTurn(from: &$0) }
         let after = try LineKey.first(group, in: round, transaction).map {
-            GroupTurn(served: served ?? before?.served ?? .none, first: Stamp(due: $0))
+            GroupTurn(served: served ?? before?.served ?? .none, first: Stamp(due: $0), due: (before?.due ?? 0) + due)
         }
         guard after != before else { return }
         if let after {
@@ -39,7 +49,11 @@ extension Engine {
         } else {
             try transaction.delete(Tables.groups, place)
         }
-        guard after?.turn != before?.turn, !isFull(group, in: round.queue) else { return }
+        guard !isFull(group, in: round.queue) else {
+            if due != 0 { change(round.queue) { $0.dueCounts.count(round.limits, full: due) } }
+            return
+        }
+        guard after?.turn != before?.turn else { return }
         if let before { try transaction.delete(Tables.turns, before.key(in: round, group)) }
         if let after { try transaction.put(Tables.turns, after.key(in: round, group), flags: 0) }
     }
@@ -114,10 +128,10 @@ extension Engine {
                 if let head = try lineHead(round, range, group, now, transaction) { heads.append(head) }
             }
             if !heads.isEmpty { return heads }
-            // What was due could not be read: the group goes where it belongs without it.
-            try transaction.delete(Tables.turns, first.key)
-            try transaction.delete(Tables.groups, round.key(group))
-            try place(group, in: round, served: nil, transaction)
+            // What was due could not be read, and left its line. Otherwise the group is in a wrong place.
+            guard try transaction.delete(Tables.turns, first.key) else { continue }
+            let known = try transaction.take(Tables.groups, round.key(group)) { GroupTurn(from: &$0) }
+            try place(group, in: round, due: known?.due ?? 0, transaction)
         }
         return []
     }
@@ -144,7 +158,7 @@ extension Engine {
     }
 
     /// The first task of a group's lane if it is due. A task that was put aside since leaves its line here.
-    private func lineHead(
+    private mutating func lineHead(
         _ round: Round, _ range: WaitingRange, _ group: UInt64, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Candidate? {
@@ -154,7 +168,8 @@ extension Engine {
             guard key.due <= now else { return nil }
             let entry = try transaction.first(Tables.waiting, from: key.bytes, prefix: key.bytes)
             if let entry { return Candidate(key, entry.flags) }
-            try transaction.delete(Tables.lines, first.key)
+            try leaveLine(
+                key, group: group, isDue: first.flags & LineKey.due != 0, served: nil, transaction)
         }
         return nil
     }

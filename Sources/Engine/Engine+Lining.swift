@@ -85,10 +85,19 @@ extension Engine {
     ) throws(StorageError) {
         guard let (task, _) = try readable(Candidate(key, flags), now, transaction) else { return }
         try transaction.put(Tables.waiting, key.bytes, flags: flags ^ WaitingKey.Flag.line)
+        let isDue = try !hasDueTimer(key, flags, transaction)
         if isFilling {
-            try enterLine(key, group: groupHash(task), transaction)
+            try enterLine(key, group: groupHash(task), isDue: isDue, transaction)
         } else {
-            try leaveLine(key, group: groupHash(task), served: nil, transaction)
+            try leaveLine(key, group: groupHash(task), isDue: isDue, served: nil, transaction)
         }
+    }
+
+    /// Whether a waiting task still counts as SCHEDULED.
+    private func hasDueTimer<A>(
+        _ key: WaitingKey, _ flags: UInt8, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Bool {
+        guard flags & WaitingKey.Flag.timer != 0 else { return false }
+        return try transaction.contains(Tables.timers, key.dueTimer.bytes)
     }
 }

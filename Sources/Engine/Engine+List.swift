@@ -31,7 +31,7 @@ extension Engine {
         let request = page.request
         let start = request.isReversed ? ListPlace.end : .start
         let from = request.cursor?.place ?? start
-        if request.states != [.active], let gathered = try gather(page, now, transaction) {
+        if request.states != [.active], let gathered = try gather(&page, now, transaction) {
             return try list(gathered, from: from, &page, now, transaction)
         }
         var walk = ListWalk(isReversed: request.isReversed)
@@ -71,7 +71,9 @@ extension Engine {
         var reached = page.request.cursor?.place ?? start
         while (0...last).contains(block) {
             var walk = walk(page.request, now)
-            for source in sources(page, block) { try walk.add(source, from: reached, transaction) }
+            for source in try sources(&page, block, now, transaction) {
+                try walk.add(source, from: reached, transaction)
+            }
             while !page.isFull, let place = try walk.next(transaction) {
                 reached = place
                 try examine(place.sequence, &page, now, transaction)
@@ -94,20 +96,28 @@ extension Engine {
     }
 
     /// The indexes that hold what the page may tell, of one block of queues.
-    private func sources(_ page: ListPage, _ block: Int) -> [ListSource] {
+    private func sources<A>(
+        _ page: inout ListPage, _ block: Int, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> [ListSource] {
         let first = block * Self.block
         let chosen = page.queue.map { [queue($0)] } ?? Array(queues[first..<min(first + Self.block, queues.count)])
-        return chosen.flatMap { sources(page.request, $0) }
+        var sources: [ListSource] = []
+        for queue in chosen { sources += try self.sources(&page, queue, now, transaction) }
+        return sources
     }
 
-    private func sources(_ request: ListRequest, _ queue: QueueState) -> [ListSource] {
-        let states = request.states
+    private func sources<A>(
+        _ page: inout ListPage, _ queue: QueueState, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> [ListSource] {
+        let states = page.request.states
         var sources: [ListSource] = []
-        if states.contains(.pending) || states.contains(.scheduled) {
+        let isStanding = states.contains(.pending) || states.contains(.scheduled)
+        if isStanding {
             for index in 0..<WaitingRange.count where queue.waiting[index] > 0 {
                 let range = WaitingRange(index: index)
-                guard request.state != .failed || range.lane == .retry else { continue }
+                guard page.request.state != .failed || range.lane == .retry else { continue }
                 for limits in [0] + limitLines.sets(of: queue.id, range) {
+                    if states == [.pending], try isClosed(limits, queue.id, &page.look, now, transaction) { continue }
                     sources.append(.waiting(queue.id, range, limits))
                 }
             }
@@ -116,6 +126,9 @@ extension Engine {
             for priority in 1...10 {
                 sources.append(.waiting(queue.id, .init(priority: priority, lane: .parked), 0))
             }
+        }
+        if states.contains(.blocked), !isStanding {
+            sources += try heldUpSources(queue, &page.look, now, transaction)
         }
         for state in states where state.isEnded && queue[state] > 0 { sources.append(.ended(queue.id, state)) }
         return sources
@@ -129,7 +142,7 @@ extension Engine {
         do throws(StorageError) {
             guard let task = try task(sequence, transaction), !isGone(task.queue), page.admits(task) else { return }
             let phase: Phase? = leases[sequence] == nil ? nil : .active
-            page.offer(try view(broker.id(sequence), task, phase, now, transaction))
+            page.offer(try view(broker.id(sequence), task, phase, &page.look, now, transaction))
         } catch {
             guard error.kind == .damaged else { throw error }
         }
@@ -140,7 +153,7 @@ extension Engine {
 extension Engine {
     /// All tasks in the states asked for, oldest first; `nil`: they are too many to look them all up.
     private func gather<A>(
-        _ page: ListPage, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+        _ page: inout ListPage, _ now: Timestamp, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> [UInt64]? {
         let limit = page.request.bounds.gathered
         let states = page.request.states
@@ -148,7 +161,7 @@ extension Engine {
         var sources: [ListSource] = states.contains(.active) ? [.active] : []
         let number = page.queue.map { Int($0) - 1 }
         for index in number.map({ $0..<$0 + 1 }) ?? queues.indices {
-            let ours = self.sources(page.request, queues[index])
+            let ours = try self.sources(&page, queues[index], now, transaction)
             expected += candidates(page.request, queues[index]) + Int64(ours.count) + 1
             guard expected <= limit else { return nil }
             sources += ours
@@ -161,7 +174,7 @@ extension Engine {
         return found.sorted()
     }
 
-    /// How many entries of a queue are to be expected, as far as the counters know.
+    /// How many entries of a queue are to be expected at least, as far as the counters know.
     private func candidates(_ request: ListRequest, _ queue: QueueState) -> Int64 {
         if request.state == .failed { return queue.retryDepth + queue[.dead] }
         return request.states.filter { $0 != .active }.reduce(0) { $0 + queue[$1] }

@@ -14,6 +14,7 @@ extension Engine {
         case .ended(let state): return .refused(Self.badState(request.id, state, advice))
         case .active: return .refused(Self.badState(request.id, .active, advice))
         case .waiting(let key, _, _) where key.range.lane == .parked:
+            let advice = "it waits for other tasks; move it when they have ended"
             return .refused(Self.badState(request.id, .blocked, advice))
         case .waiting(let key, let flags, let task):
             var task = task
@@ -21,7 +22,7 @@ extension Engine {
                 return .refused(refusal)
             }
             let state = try move(key, flags, task, request, now, transaction)
-            return remember(request.request, .state(state))
+            return remember(request.request, .state(try shown(state, key.sequence, now, transaction)))
         }
     }
 

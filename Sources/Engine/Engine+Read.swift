@@ -16,13 +16,17 @@ extension Engine {
             guard let number = queueNumbers[name] else {
                 return .refused(Self.unknownQueue(name))
             }
-            return .queue(try view(of: queue(number), now, transaction))
+            var look = LineLook()
+            return .queue(try view(of: queue(number), &look, now, transaction))
         case .queueOptions(let name):
             guard let number = queueNumbers[name] else { return .refused(Self.unknownQueue(name)) }
             return .queueOptions(queue(number).options)
         case .queueList:
             var views: [QueueView] = []
-            for queue in queues where !queue.name.isEmpty { views.append(try view(of: queue, now, transaction)) }
+            var look = LineLook()
+            for queue in queues where !queue.name.isEmpty {
+                views.append(try view(of: queue, &look, now, transaction))
+            }
             return .queues(views)
         case .logs(let request): return try logs(request, transaction)
         case .workerList: return .workers(workerViews(now))
@@ -45,7 +49,10 @@ extension Engine {
     mutating func lookUp(
         _ id: TaskID?, _ operation: Operation, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        if let sequence = sequence(id) { try settle(sequence, now, transaction) }
+        if let sequence = sequence(id) {
+            try settle(sequence, now, transaction)
+            try settleLine(of: sequence, now, transaction)
+        }
         return try answer(operation, now: now, in: transaction)
     }
 
@@ -58,7 +65,8 @@ extension Engine {
                 return .refused(try missing(sequence, id, transaction))
             }
             let phase: Phase? = leases[sequence] == nil ? nil : .active
-            var view = try view(id, task, phase, now, transaction)
+            var look = LineLook()
+            var view = try view(id, task, phase, &look, now, transaction)
             if request.payload { view.payload = try taskWithPayload(sequence, transaction)?.payload }
             if request.history { view.history = try history(of: view, task, sequence, now, transaction) }
             return .task(view)
@@ -69,17 +77,17 @@ extension Engine {
     }
 
     func view<A>(
-        _ id: TaskID, _ task: TaskRecord, _ phase: Phase?, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+        _ id: TaskID, _ task: TaskRecord, _ phase: Phase?, _ look: inout LineLook, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> TaskView {
         var record: StateRecord?
         for candidate in phase.map({ [$0] }) ?? [.waiting, .ended] where record == nil {
             record = try state(id.sequence, candidate, transaction)
         }
         let state = record ?? StateRecord(of: task)
-        let isWaiting = phase == nil && !state.state.isEnded
-        let shown: TaskState =
+        let shown =
             phase == .active
-            ? .active : isWaiting && state.state != .blocked ? (state.runAt > now ? .scheduled : .pending) : state.state
+            ? .active : state.state.isEnded ? state.state : try shown(state, task, &look, now, transaction)
         let left = shown.isEnded ? 0 : state.retries - state.attempt + (shown == .active ? 1 : 0)
         let isActive = shown == .active
         return TaskView(
@@ -91,6 +99,16 @@ extension Engine {
             errorKind: state.errorKind, progress: state.progress, note: state.note, cancel: isActive && state.cancel,
             unique: task.unique?.key, group: task.group, order: task.order, tags: task.tags, meta: task.meta,
             keepUntil: state.keepUntil, resultSize: state.resultSize, payloadSize: task.payloadSize)
+    }
+
+    /// In which state a task is that waits.
+    private func shown<A>(
+        _ state: StateRecord, _ task: TaskRecord, _ look: inout LineLook, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> TaskState {
+        if state.state == .blocked { return .blocked }
+        if state.runAt > now { return .scheduled }
+        return try isHeldUp(task, &look, now, transaction) ? .blocked : .pending
     }
 
     private func result<A>(_ id: TaskID?, _ transaction: borrowing Transaction<A>) throws(StorageError) -> Answer {
@@ -112,16 +130,18 @@ extension Engine {
     }
 
     private func view<A>(
-        of queue: QueueState, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+        of queue: QueueState, _ look: inout LineLook, _ now: Timestamp, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> QueueView {
+        let heldUp = try heldUp(in: queue, &look, now, transaction)
         var workers = Set(leases.workers(of: queue.id))
         for waiter in room.waiters(of: queue.name) { if let worker = waiter.request.worker { workers.insert(worker) } }
         workers.formUnion(self.workers.of(queue: queue.name, heardSince: now - Self.workerPatience))
         let lately = activity[queue.id]
         let rates = activity.rates(queue.id, now)
         return QueueView(
-            name: queue.name, pending: queue[.pending], scheduled: queue[.scheduled], active: queue[.active],
-            blocked: queue[.blocked], dead: queue[.dead], completed: queue[.completed], cancelled: queue[.cancelled],
+            name: queue.name, pending: queue[.pending] - heldUp, scheduled: queue[.scheduled],
+            active: queue[.active], blocked: queue[.blocked] + heldUp, dead: queue[.dead], completed: queue[.completed],
+            cancelled: queue[.cancelled],
             expired: queue[.expired], totalAdded: queue.totalAdded, totalCompleted: queue.totalCompleted,
             totalFailed: queue.totalFailed, oldest: try oldestDue(queue, now, transaction),
             inRate: rates?.entered, outRate: rates?.left, failRate: rates?.failed,

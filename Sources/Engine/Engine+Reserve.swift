@@ -152,10 +152,6 @@ extension Engine {
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> StateRecord {
         try transaction.delete(Tables.waiting, key.bytes)
-        if flags & WaitingKey.Flag.line != 0 {
-            try leaveLine(key, group: groupHash(task), served: served, transaction)
-        }
-        change(key.queue) { $0.countWaiting(key.range, -1) }
         var state = StateRecord(of: task)
         if flags & WaitingKey.Flag.state != 0 {
             let stateKey = Phase.waiting.key(key.sequence)
@@ -167,8 +163,15 @@ extension Engine {
             try forgetDependencies(of: key.sequence, transaction)
         }
         if flags & WaitingKey.Flag.timer != 0 {
-            let timer = TimerKey(at: key.due, kind: .due, sequence: key.sequence, queue: key.queue)
-            if try transaction.delete(Tables.timers, timer.bytes) { state.state = .scheduled }
+            if try transaction.delete(Tables.timers, key.dueTimer.bytes) { state.state = .scheduled }
+        }
+        let isDue = state.state == .pending
+        if flags & WaitingKey.Flag.line != 0 {
+            try leaveLine(key, group: groupHash(task), isDue: isDue, served: served, transaction)
+        }
+        change(key.queue) {
+            $0.countWaiting(key.range, -1)
+            if key.limits > 0, isDue { $0.dueCounts.count(key.limits, due: -1) }
         }
         return state
     }

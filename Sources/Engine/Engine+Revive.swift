@@ -11,7 +11,8 @@ extension Engine {
         try settle(sequence, now, transaction)
         if let refusal = try revive(sequence, reset: request.reset, now, transaction) { return .refused(refusal) }
         let isParked = try state(sequence, .waiting, transaction)?.state == .blocked
-        return remember(request.request, .state(isParked ? .blocked : .pending))
+        let state = isParked ? .blocked : try shown(.pending, sequence, now, transaction)
+        return remember(request.request, .state(state))
     }
 
     /// Puts a task back into the line, due now; a refusal if it is not in a state that allows it.
@@ -26,7 +27,9 @@ extension Engine {
         if phase == .waiting {
             let place = try waitingPlace(of: sequence, task, transaction)
             if place?.key.range.lane == .parked { return notRetried(sequence, .blocked) }
-            guard place.map({ $0.key.due > now }) ?? false else { return notRetried(sequence, .pending) }
+            guard place.map({ $0.key.due > now }) ?? false else {
+                return notRetried(sequence, try shown(.pending, sequence, now, transaction))
+            }
         }
         if let holder = try takeUniqueKey(of: sequence, task, in: task.queue, now, transaction) {
             return duplicate(of: holder)

@@ -104,6 +104,7 @@ extension Engine {
         var last = operation.place
         var isEnd = true
         var looks = 0
+        let closed = try closedLines(operation, now, transaction)
         let from = last.count > 0 ? last : operation.prefix
         try transaction.scan(operation.table, from: from, prefix: operation.prefix) {
             (key, flags) throws(StorageError) -> Bool in
@@ -116,20 +117,32 @@ extension Engine {
             last = key
             // The records of those in hand lie in the table that is being walked: they are read behind it.
             let isLater = operation.filter.state == .active
-            let isOurs = isLater ? true : try matches(key, flags, operation, now, transaction)
+            let isOurs = isLater ? true : try matches(key, flags, operation, closed, now, transaction)
             if isOurs { entries.append((key, flags)) }
             return true
         }
         guard operation.filter.state == .active else { return (entries, last, isEnd) }
         var matching: [(key: KeyBytes, flags: UInt8)] = []
         for entry in entries {
-            if try matches(entry.key, entry.flags, operation, now, transaction) { matching.append(entry) }
+            if try matches(entry.key, entry.flags, operation, closed, now, transaction) { matching.append(entry) }
         }
         return (matching, last, isEnd)
     }
 
+    /// The lines of the operation's queue that wait for tokens now: they lie in the table that is being walked.
+    private func closedLines(
+        _ operation: BulkOperation, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Set<UInt16> {
+        guard operation.filter.state == .pending || operation.filter.state == .blocked else { return [] }
+        var look = LineLook()
+        var closed: Set<UInt16> = []
+        for limits in limitLines.sets(of: operation.queue)
+        where try isClosed(limits, operation.queue, &look, now, transaction) { closed.insert(limits) }
+        return closed
+    }
+
     private func matches(
-        _ bytes: KeyBytes, _ flags: UInt8, _ operation: BulkOperation, _ now: Timestamp,
+        _ bytes: KeyBytes, _ flags: UInt8, _ operation: BulkOperation, _ closed: Set<UInt16>, _ now: Timestamp,
         _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Bool {
         if operation.verb == .remove { return true }
@@ -139,21 +152,29 @@ extension Engine {
         case .active:
             guard leases[sequence]?.queue == operation.queue else { return false }
             return try matches(sequence, .active, operation, transaction)
-        case .pending, .scheduled:
+        case .pending, .scheduled, .blocked:
             let key = WaitingKey(bytes)
-            guard key.range.lane != .parked else { return false }
-            let isPending = operation.filter.state == .pending
-            guard isPending ? key.due <= operation.started : key.due > now else { return false }
+            guard try isInState(key, operation, closed, now, transaction) else { return false }
             if let target = operation.target, key.isAt(target) { return false }
             let hasState = flags & WaitingKey.Flag.state != 0
             return try matches(sequence, hasState ? .waiting : nil, operation, transaction)
-        case .blocked:
-            guard WaitingKey(bytes).range.lane == .parked else { return false }
-            return try matches(sequence, .waiting, operation, transaction)
         case .completed, .dead, .cancelled, .expired:
             guard let key = EndedKey(bytes), key.at <= operation.started else { return false }
             return try matches(sequence, .ended, operation, transaction)
         }
+    }
+
+    /// Whether a waiting task is in the state that the filter says.
+    private func isInState(
+        _ key: WaitingKey, _ operation: BulkOperation, _ closed: Set<UInt16>, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> Bool {
+        let state = operation.filter.state
+        if key.range.lane == .parked { return state == .blocked }
+        guard state != .scheduled else { return key.due > now }
+        guard key.due <= operation.started else { return false }
+        let isHeldUp = closed.contains(key.limits) ? true : try isOfFullGroup(key, transaction)
+        return isHeldUp == (state == .blocked)
     }
 
     /// Whether a task is as the filter says. A record that cannot be read matches no filter that asks for it.

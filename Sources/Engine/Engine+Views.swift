@@ -17,8 +17,10 @@ public struct ScoredTask: Hashable, Sendable {
 extension Engine {
     /// Ten to the thirteenth: above every due time in milliseconds until the year 2286.
     private static let priorityStep: Int64 = 10_000_000_000_000
+    /// Entries of a range that may be passed over because their groups have no slot: what is behind them is not seen.
+    private static let passedOver = 10_000
 
-    /// Due tasks in the order of hand-out (lanes merged): score (10 − priority)·10¹³ + due.
+    /// PENDING tasks in the order of hand-out (lanes merged): score (10 − priority)·10¹³ + due.
     public func pendingTasks<A>(
         queue: Bytes, skip: Int, count: Int, now: Timestamp, in transaction: borrowing Transaction<A>
     ) throws(StorageError) -> [ScoredTask] {
@@ -87,26 +89,31 @@ extension Engine {
     /// The names of all queues, in the order in which they appeared.
     public var queueNames: [Bytes] { queues.map(\.name).filter { !$0.isEmpty } }
 
-    /// How many tasks of a queue are in a state now; `nil`: no such queue. Kept, never counted.
-    public func count(of state: TaskState, queue: Bytes) -> Int64? {
-        queueNumbers[queue].map { self.queue($0)[state] }
+    /// How many tasks of all queues are in a state now. Kept, never counted.
+    public func count<A>(
+        of state: TaskState, now: Timestamp, in transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Int64 {
+        var look = LineLook()
+        var count: Int64 = 0
+        for queue in queues { count += try shown(state, of: queue, &look, now, transaction) }
+        return count
     }
 
-    /// How many tasks of all queues are in a state now.
-    public func count(of state: TaskState) -> Int64 { queues.reduce(0) { $0 + $1[state] } }
-
-    /// The entries of some priorities, both lanes, by due time: the part up to, or the part after, an instant.
+    /// The entries of some priorities, both lanes, by due time: the part up to an instant, without those that are held
+    /// up, or the part after an instant.
     private func merged<A>(
         _ priorities: [Int], _ queue: UInt32, upTo: Timestamp = .max, after: Timestamp = .min, limit: Int,
         _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> [WaitingKey] {
         var keys: [WaitingKey] = []
+        var look = LineLook()
         let state = self.queue(queue)
         for priority in priorities {
             for lane in [Lane.fresh, .retry] {
                 let range = WaitingRange(priority: priority, lane: lane)
                 guard state.waiting[range.index] > 0 else { continue }
                 for limits in [0] + limitLines.sets(of: queue, range) {
+                    if upTo < .max, try isClosed(limits, queue, &look, upTo, transaction) { continue }
                     keys += try entries(queue, range, limits, upTo: upTo, after: after, limit: limit, transaction)
                 }
             }
@@ -120,17 +127,23 @@ extension Engine {
         _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> [WaitingKey] {
         guard limit > 0 else { return [] }
+        let mayBeFull = upTo < .max && self.queue(queue).settings.boundsGroups
         let prefix = WaitingKey.prefix(queue: queue, range: range, limits: limits)
         var from = prefix
         if after > .min {
             from = WaitingKey(queue: queue, range: range, limits: limits, due: after, sequence: .max).bytes
         }
-        var keys: [WaitingKey] = []
+        var found: [WaitingKey] = []
         try transaction.scan(Tables.waiting, from: from, prefix: prefix) { (bytes, _) throws(StorageError) -> Bool in
             let key = WaitingKey(bytes)
             guard key.due <= upTo else { return false }
-            keys.append(key)
-            return keys.count < limit
+            found.append(key)
+            return found.count < (mayBeFull ? limit + Self.passedOver : limit)
+        }
+        guard mayBeFull else { return found }
+        var keys: [WaitingKey] = []
+        for key in found where keys.count < limit {
+            if try !isOfFullGroup(key, transaction) { keys.append(key) }
         }
         return keys
     }

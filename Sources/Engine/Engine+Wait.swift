@@ -10,6 +10,7 @@ extension Engine {
         for name in request.ids {
             guard let sequence = sequence(TaskID(name)) else { continue }
             try settle(sequence, now, transaction)
+            try settleLine(of: sequence, now, transaction)
             tasks.insert(sequence)
             if try isUnended(sequence, transaction) { pending.insert(sequence) }
         }
@@ -107,7 +108,10 @@ extension Engine {
         _ now: Timestamp, _ transaction: borrowing Transaction<Writing>, _ deliver: (CallerID, Answer) -> Void
     ) throws(StorageError) {
         while let caller = watchers.first(by: now) {
-            for sequence in (watchers[caller]?.pending ?? []).sorted() { try settle(sequence, now, transaction) }
+            for sequence in (watchers[caller]?.pending ?? []).sorted() {
+                try settle(sequence, now, transaction)
+                try settleLine(of: sequence, now, transaction)
+            }
             guard let watcher = watchers[caller] else { continue }
             let endings = try endings(watcher.request.ids, watcher.gone, now, transaction)
             undoLog.changes.append(.watcher(caller, watcher))

@@ -52,6 +52,7 @@ extension Engine {
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         if let sequence = sequence(id) {
             try settle(sequence, now, transaction)
+            try settleLine(of: sequence, now, transaction)
             if timerBound <= now { try expireHeads(of: sequence, now, transaction) }
         }
         return try why(id, looking: now, transaction)
@@ -127,19 +128,10 @@ extension Engine {
                 .concurrency, "\(active) tasks of queue '\(name)' are in hand: one must end, or CONCURRENCY grow")
         }
         if let gate = gate(of: number, now) { return whyHeldBack(task, gate, now) }
-        if let record = try self.task(task.id.sequence, transaction), isFull(groupHash(record), in: number) {
-            let group = String(decoding: record.group ?? [], as: UTF8.self)
-            let active = leases.held(of: groupHash(record), in: number)
-            return view(
-                .groupConcurrency,
-                "\(active) tasks of group '\(group)' are in hand: one must end, or GROUPCONCURRENCY grow")
+        guard let head = try next(of: number, now, transaction)?.key.sequence else {
+            return view(.behind, "a task that comes first waits for a limit that this one needs, too")
         }
-        if let view = try whyShort(task, number, now, transaction) { return view }
-        let head = try next(of: number, now, transaction)?.key.sequence
-        if head == nil, try self.task(task.id.sequence, transaction)?.limits != nil {
-            return view(.limit, "a task that comes first waits for a limit that this one needs, too")
-        }
-        guard let head, head != task.id.sequence else {
+        guard head != task.id.sequence else {
             let busy = leases.workers(of: number).count
             let those = busy == 0 ? "nobody takes it" : "\(busy) of its workers are busy with others"
             return view(
@@ -151,6 +143,7 @@ extension Engine {
     private func whyBlocked<A>(
         _ task: TaskView, _ now: Timestamp, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> WaitView {
+        if let view = try whyHeldUp(task, now, transaction) { return view }
         let open = try dependencies(of: task.id.sequence, transaction)?.open ?? []
         if open.isEmpty, let view = try whyOrdered(task, now, transaction) { return view }
         var detail = "it waits for nothing that is known; TASK.CANCEL \(task.id) gives it up"
@@ -166,6 +159,25 @@ extension Engine {
             }
         }
         return WaitView(state: task.state, reason: .after, until: nil, detail: detail)
+    }
+
+    /// Of a task that is due and stands in its line; `nil`: it is parked.
+    private func whyHeldUp<A>(
+        _ task: TaskView, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> WaitView? {
+        guard let record = try self.task(task.id.sequence, transaction),
+            try waitingPlace(of: task.id.sequence, record, transaction)?.key.range.lane != .parked
+        else { return nil }
+        switch try holdUp(of: record, now, transaction) {
+        case nil: return nil
+        case .limit(let number, let cost): return whyShort(task, record, number, cost, now)
+        case .group:
+            let group = String(decoding: record.group ?? [], as: UTF8.self)
+            let active = leases.held(of: groupHash(record), in: record.queue)
+            return WaitView(
+                state: task.state, reason: .groupConcurrency, until: nil,
+                detail: "\(active) tasks of group '\(group)' are in hand: one must end, or GROUPCONCURRENCY grow")
+        }
     }
 
     private func whyOrdered<A>(
@@ -232,7 +244,7 @@ extension Engine {
         return nil
     }
 
-    private func nextHead<A>(
+    func nextHead<A>(
         of queue: UInt32, _ range: WaitingRange, _ limits: UInt16, _ now: Timestamp,
         _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> Candidate? {

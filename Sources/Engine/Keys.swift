@@ -203,6 +203,11 @@ struct EndedKey {
     }
 }
 
+extension WaitingKey {
+    /// The timer that counts the task as PENDING when it is due.
+    var dueTimer: TimerKey { TimerKey(at: due, kind: .due, sequence: sequence, queue: queue) }
+}
+
 /// The phase of a state record: the active ones lie together, so that a restart reads only them.
 enum Phase: UInt8, CaseIterable {
     case active = 1

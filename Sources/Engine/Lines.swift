@@ -79,6 +79,9 @@ struct Round: Equatable {
 ///
 ///     queue u32 │ limits u16 │ range u8 │ group u64 │ due i64 │ sequence u64
 enum LineKey {
+    /// The value: the task is due, and its group counts it.
+    static let due: UInt8 = 1
+
     static func prefix(queue: UInt32, range: WaitingRange, limits: UInt16, group: UInt64) -> KeyBytes {
         var key = queueKey(queue)
         key.append(limits)
@@ -144,8 +147,12 @@ struct GroupTurn: Equatable {
     var served: Stamp
     /// Since when it waits for its turn: since its first task is due, or since it was served.
     var turn: Stamp
+    /// How many of its tasks are due.
+    var due: Int64
 
-    init(served: Stamp, first: Stamp) { (self.served, turn) = (served, max(served, first)) }
+    init(served: Stamp, first: Stamp, due: Int64) {
+        (self.served, turn, self.due) = (served, max(served, first), due)
+    }
 
     /// Its place in the round: `round │ at i64 │ rank u64 │ group u64`
     func key(in round: Round, _ group: UInt64) -> KeyBytes {
@@ -164,16 +171,18 @@ struct GroupTurn: Equatable {
         return (round, at, reader.next())
     }
 
-    /// `served at i64 │ rank u64 │ turn at i64 │ rank u64`
+    /// `served at i64 │ rank u64 │ turn at i64 │ rank u64 │ due i64`
     func write(to record: inout RecordWriter) {
         for stamp in [served, turn] {
             record.int64(stamp.at)
             record.uint64(stamp.rank)
         }
+        record.int64(due)
     }
 
     init(from record: inout RecordReader) {
         served = Stamp(at: record.int64(), rank: record.uint64())
         turn = Stamp(at: record.int64(), rank: record.uint64())
+        due = record.int64()
     }
 }

@@ -7,6 +7,8 @@ struct ListPage {
     let queue: UInt32?
     let type: UInt32?
     private(set) var views: [TaskView] = []
+    /// Which lines of limits are closed.
+    var look = LineLook()
     private var examined = 0
     private var bytes = 0
 

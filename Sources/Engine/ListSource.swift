@@ -9,6 +9,10 @@ enum ListSource {
     case active
     /// One range of a queue's waiting tasks that need the same limits, by due time.
     case waiting(UInt32, WaitingRange, UInt16)
+    /// The same as far as they are due by an instant.
+    case due(UInt32, WaitingRange, UInt16, by: Timestamp)
+    /// Those of them that are of one group.
+    case line(UInt32, WaitingRange, UInt16, group: UInt64, by: Timestamp)
     /// A queue's ended tasks of a state, by the time of their end.
     case ended(UInt32, TaskState)
 
@@ -16,7 +20,8 @@ enum ListSource {
         switch self {
         case .tasks: Tables.tasks
         case .active: Tables.states
-        case .waiting: Tables.waiting
+        case .waiting, .due: Tables.waiting
+        case .line: Tables.lines
         case .ended: Tables.ended
         }
     }
@@ -25,8 +30,10 @@ enum ListSource {
         switch self {
         case .tasks: KeyBytes()
         case .active: Phase.active.prefix
-        case .waiting(let queue, let range, let limits):
+        case .waiting(let queue, let range, let limits), .due(let queue, let range, let limits, _):
             WaitingKey.prefix(queue: queue, range: range, limits: limits)
+        case .line(let queue, let range, let limits, let group, _):
+            LineKey.prefix(queue: queue, range: range, limits: limits, group: group)
         case .ended(let queue, let state): EndedKey.prefix(queue: queue, state: state)
         }
     }
@@ -35,7 +42,7 @@ enum ListSource {
         var key = prefix
         switch self {
         case .tasks, .active: break
-        case .waiting, .ended: key.append(place.time)
+        case .waiting, .due, .line, .ended: key.append(place.time)
         }
         key.append(place.sequence)
         return key
@@ -48,8 +55,11 @@ enum ListSource {
         case .active:
             _ = reader.next(UInt8.self)
             return ListPlace(time: 0, sequence: reader.next())
-        case .waiting:
+        case .waiting, .due:
             let key = WaitingKey(key)
+            return ListPlace(time: key.due, sequence: key.sequence)
+        case .line:
+            let key = LineKey.read(key).key
             return ListPlace(time: key.due, sequence: key.sequence)
         case .ended:
             _ = reader.next(UInt32.self)
@@ -59,13 +69,24 @@ enum ListSource {
         }
     }
 
+    /// Before which place it ends.
+    private var end: ListPlace {
+        switch self {
+        case .tasks, .active, .waiting, .ended: .end
+        case .due(_, _, _, let instant), .line(_, _, _, _, let instant): ListPlace(time: instant + 1, sequence: 0)
+        }
+    }
+
     /// The first place behind `place`, or the last one before it.
     func step<A>(
         from place: ListPlace, isReversed: Bool, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> ListPlace? {
-        if isReversed { return try transaction.last(table, before: key(place), prefix: prefix).map(self.place) }
+        if isReversed {
+            return try transaction.last(table, before: key(min(place, end)), prefix: prefix).map(self.place)
+        }
         guard let next = place.next else { return nil }
-        return try transaction.first(table, from: key(next), prefix: prefix).map { self.place($0.key) }
+        let found = try transaction.first(table, from: key(next), prefix: prefix).map { self.place($0.key) }
+        return found.flatMap { $0 < end ? $0 : nil }
     }
 }
 

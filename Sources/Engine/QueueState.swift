@@ -19,6 +19,8 @@ struct QueueState {
     var linedTo = KeyBytes()
     /// Its ended tasks that have no retention timers of their own.
     var kept = KeptLines()
+    /// Its due tasks that a condition of their own may hold up.
+    var dueCounts = DueCounts()
 
     /// Tasks now in each state, by the state's raw value.
     private(set) var counts = InlineArray<9, Int64>(repeating: 0)
@@ -103,7 +105,7 @@ struct QueueState {
 
     /// `counts 9 × i64 │ added i64 │ completed i64 │ failed i64 │ waiting 20 × i64 │ name │ paused until: adding i64,
     /// handing out i64 │ flags u8 (1: draining) │ lining u8 │ rounds u8 │ lined to: n u8, n bytes │
-    /// kept lines │ options`
+    /// kept lines │ due counts │ options`
     func write(to record: inout RecordWriter) {
         for index in counts.indices { record.int64(counts[index]) }
         record.int64(totalAdded)
@@ -120,6 +122,7 @@ struct QueueState {
         record.uint8(UInt8(place.count))
         for byte in place { record.uint8(byte) }
         kept.write(to: &record)
+        dueCounts.write(to: &record)
         options.write(to: &record)
     }
 
@@ -141,6 +144,7 @@ struct QueueState {
         self.rounds = rounds ?? .turns
         for _ in 0..<min(UInt8(KeyBytes.capacity), record.uint8()) { linedTo.append(record.uint8()) }
         kept = KeptLines(from: &record)
+        dueCounts = DueCounts(from: &record)
         let options = QueueOptions(from: &record)
         if options != QueueSettings.none.options { settings = QueueSettings(options) }
         for index in waiting.indices { occupied.set(index, waiting[index] > 0) }
@@ -168,7 +172,7 @@ struct Occupancy {
 /// The broker's own numbers. Stored once a group.
 struct BrokerRecord: Equatable {
     /// Of the record format; another one is not opened.
-    static let format: UInt8 = 11
+    static let format: UInt8 = 12
 
     /// Secret of this data directory: ids' check bits are derived from it.
     var secret: UInt64

@@ -47,6 +47,20 @@ extension Model {
         return (nil, nil)
     }
 
+    /// The same of tasks that need the same limits, whatever tokens there are.
+    func firstInTurn(of line: [ModelTask], _ now: Timestamp) -> ModelTask? {
+        var left = line
+        while let first = left.min(by: { isBefore($0, $1, now) }) {
+            let rings = Dictionary(grouping: left.filter { $0.priority == first.priority }, by: Ring.init)
+            for (_, tasks) in rings.sorted(by: { turn($0.key) < turn($1.key) }) {
+                let ranked = tasks.filter(hasGroupSlot).sorted { ($0.runAt, $0.id) < ($1.runAt, $1.id) }
+                if let head = ranked.first(where: { !$0.isRetry }) ?? ranked.first { return head }
+            }
+            left.removeAll { $0.priority == first.priority }
+        }
+        return nil
+    }
+
     /// Since when a group waits for its turn: since it was served, or since its first task is due.
     private func turn(_ ring: Ring) -> Turn {
         let line = tasks.values.filter { $0.isWaiting && Ring($0) == ring }

@@ -3,9 +3,15 @@ internal import MartletProtocol
 
 /// GET, RESULT, QUEUE.INFO and QUEUE.LIST.
 extension Model {
-    func view(_ request: GetRequest) -> Outcome {
+    func view(_ request: GetRequest, _ now: Timestamp) -> Outcome {
         guard let id = request.id, let task = tasks[id] else { return .refused(.noTask) }
-        return .task(task.sight(payload: request.payload, history: request.history))
+        return .task(sight(task, payload: request.payload, history: request.history, now))
+    }
+
+    func sight(_ task: ModelTask, payload: Bool = false, history: Bool = false, _ now: Timestamp) -> Sight {
+        var sight = task.sight(payload: payload, history: history)
+        sight.state = shown(task, now)
+        return sight
     }
 
     func result(_ id: TaskID?) -> Outcome {
@@ -25,7 +31,7 @@ extension Model {
         guard let totals = totals[name] else { return nil }
         let members = tasks.values.filter { $0.queue == name }
         var counts: [TaskState: Int64] = [:]
-        for state in TaskState.allCases { counts[state] = Int64(members.count { $0.state == state }) }
+        for state in TaskState.allCases { counts[state] = Int64(members.count { shown($0, now) == state }) }
         let oldest = members.filter { $0.isWaiting && $0.runAt <= now }.map(\.runAt).min()
         let waiting = calls.filter { $0.request.queues.contains(name) }.compactMap(\.request.worker)
         let said = workers.filter { $0.value.hello.queues.contains(name) && now - $0.value.lastBeat <= 30_000 }.keys

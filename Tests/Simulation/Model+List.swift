@@ -3,13 +3,13 @@ internal import MartletProtocol
 
 /// TASK.LIST: all of it; pages are the engine's business.
 extension Model {
-    func list(_ request: ListRequest) -> Outcome {
+    func list(_ request: ListRequest, _ now: Timestamp) -> Outcome {
         guard !excludes(request) else { return .refused(.error) }
-        let chosen = tasks.values.filter { request.admits($0) }.sorted { left, right in
+        let chosen = tasks.values.filter { request.admits($0, shown($0, now)) }.sorted { left, right in
             let (one, other) = (request.rank(left), request.rank(right))
             return one != other ? one < other : left.id < right.id
         }
-        return .list((request.isReversed ? chosen.reversed() : chosen).map { $0.sight(payload: false, history: false) })
+        return .list((request.isReversed ? chosen.reversed() : chosen).map { sight($0, now) })
     }
 
     /// Whether the order has no place for the state.
@@ -24,7 +24,8 @@ extension Model {
 }
 
 extension ListRequest {
-    func admits(_ task: ModelTask) -> Bool {
+    /// - Parameter state: the state that the task is told to be in.
+    func admits(_ task: ModelTask, _ shown: TaskState) -> Bool {
         let byTime =
             switch order {
             case .added: true
@@ -34,13 +35,13 @@ extension ListRequest {
         let byState =
             switch state {
             case nil: true
-            case .state(let state): task.state == state
+            case .state(let state): shown == state
             case .failed: task.state == .dead || task.state == .scheduled && task.attempt > 0 && task.lastError != nil
             }
-        let shown = task.sight(payload: false, history: false)
+        let sight = task.sight(payload: false, history: false)
         return byTime && byState && queue.map { $0 == task.queue } ?? true && type.map { $0 == task.type } ?? true
             && tag.map(task.tags.contains) ?? true && kind.map { $0 == task.errorKind } ?? true
-            && worker.map { $0 == shown.worker } ?? true && group.map { $0 == task.group } ?? true
+            && worker.map { $0 == sight.worker } ?? true && group.map { $0 == task.group } ?? true
     }
 
     func rank(_ task: ModelTask) -> Timestamp {

@@ -42,7 +42,7 @@ extension Model {
         let state: TaskState = task.runAt > now ? .scheduled : .pending
         move(id, state, "move", now)
         keepOrder(task, now)
-        return .state(tasks[id]?.state ?? state)
+        return .state(shown(id, now) ?? state)
     }
 
     mutating func delete(_ request: DeleteRequest, _ now: Timestamp) -> Outcome {

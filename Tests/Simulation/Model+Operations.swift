@@ -188,6 +188,7 @@ extension Model {
             .filter { filter.state.isEnded || filter.state == .active ? $0.state == filter.state : $0.hasPlace }
         if let place { line.removeAll { Place($0) <= place } }
         line.sort { Place($0) < Place($1) }
+        let heldUp = Set(line.filter { $0.state == .pending && shown($0, now) == .blocked }.map(\.id))
         var found: [TaskID] = []
         var looked: Int64 = 0
         for task in line {
@@ -195,12 +196,15 @@ extension Model {
             guard looked < 20 * Self.slice, sofar < most else { return (found, false) }
             operation.place = Place(task)
             looked += 1
-            if matches(task, operation, now) { found.append(task.id) }
+            if matches(task, operation, heldUp, now) { found.append(task.id) }
         }
         return (found, true)
     }
 
-    private func matches(_ task: ModelTask, _ operation: ModelOperation, _ now: Timestamp) -> Bool {
+    /// - Parameter closed: the tasks that are held up.
+    private func matches(
+        _ task: ModelTask, _ operation: ModelOperation, _ closed: Set<TaskID>, _ now: Timestamp
+    ) -> Bool {
         guard let newest = operation.newest, task.id <= newest else { return false }
         let filter = operation.filter
         if let type = filter.type, task.type != type { return false }
@@ -210,9 +214,12 @@ extension Model {
         if let target = operation.target, task.isAt(target) { return false }
         switch filter.state {
         case .active: return task.queue == operation.queue
-        case .pending: return task.isWaiting && task.runAt <= operation.started
+        case .pending:
+            return task.isWaiting && task.runAt <= operation.started && !closed.contains(task.id)
         case .scheduled: return task.isWaiting && task.runAt > now
-        case .blocked: return task.state == .blocked
+        case .blocked:
+            return task.state == .blocked
+                || task.isWaiting && task.runAt <= operation.started && closed.contains(task.id)
         default: return (task.endedAt ?? 0) <= operation.started
         }
     }
@@ -225,7 +232,7 @@ extension BulkRequest {
         case (.cancel, let state): !state.isEnded
         case (_, .active): false
         case (.retry, let state): state.isEnded || state == .scheduled
-        case (.move, let state): state == .pending || state == .scheduled
+        case (.move, let state): state == .pending || state == .scheduled || state == .blocked
         default: true
         }
     }

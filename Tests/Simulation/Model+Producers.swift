@@ -11,7 +11,7 @@ extension Model {
         if let outcome = conflict(request, now) { return outcome }
         guard let id = Self.newIDs(answer).first else { return request.full ? .addedMany([]) : .ids([]) }
         let task = insert(request, id, now)
-        return request.full ? .added(Added(task)) : .id(id)
+        return request.full ? .added(Added(task, shown(id, now))) : .id(id)
     }
 
     mutating func addMany(_ request: AddManyRequest, _ now: Timestamp, _ answer: Answer) -> Outcome {
@@ -29,7 +29,7 @@ extension Model {
         if tasks.count != request.items.count {
             complaints.append("\(tasks.count) ids for \(request.items.count) tasks")
         }
-        return request.full ? .addedMany(tasks.map(Added.init)) : .ids(tasks.map(\.id))
+        return request.full ? .addedMany(tasks.map { Added($0, shown($0.id, now)) }) : .ids(tasks.map(\.id))
     }
 
     mutating func insert(_ request: AddRequest, _ id: TaskID, _ now: Timestamp) -> ModelTask {
@@ -63,7 +63,7 @@ extension Model {
 }
 
 extension Added {
-    fileprivate init(_ task: ModelTask) {
-        self.init(id: task.id, state: task.state, created: true, runAt: task.runAt)
+    fileprivate init(_ task: ModelTask, _ shown: TaskState?) {
+        self.init(id: task.id, state: shown ?? task.state, created: true, runAt: task.runAt)
     }
 }

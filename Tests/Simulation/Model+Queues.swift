@@ -161,7 +161,7 @@ extension Model {
         guard let id = request.id, let task = tasks[id] else { return .refused(.noTask) }
         guard task.state.isEnded || task.state == .scheduled else { return .refused(.badState) }
         guard revive(id, reset: request.reset, now) else { return .refused(.duplicate) }
-        return .state(tasks[id]?.state ?? .pending)
+        return .state(shown(id, now) ?? .pending)
     }
 
     /// Back into the line: due now, with a new time to live and at least one more attempt; `false`: another task holds

@@ -26,8 +26,8 @@ extension Model {
         case .error: return .refused(.duplicate)
         case .skip where !request.full: return .id(holder)
         case .skip:
-            let task = tasks[holder]
-            return .added(Added(id: holder, state: task?.state, created: false, runAt: task?.runAt))
+            let runAt = tasks[holder]?.runAt
+            return .added(Added(id: holder, state: shown(holder, now), created: false, runAt: runAt))
         case .replace:
             guard tasks[holder]?.hasPlace == true else { return .refused(.duplicate) }
             holds[name] = nil

@@ -16,7 +16,7 @@ struct WaitingWatch {
 extension Model {
     mutating func wait(_ request: WaitRequest, _ now: Timestamp) -> Outcome {
         let pending = request.ids.compactMap(TaskID.init).filter { tasks[$0].map { !$0.state.isEnded } ?? false }
-        guard !pending.isEmpty, case .upTo(let span) = request.block else { return endings(request.ids, [:]) }
+        guard !pending.isEmpty, case .upTo(let span) = request.block else { return endings(request.ids, [:], now) }
         watches.append(
             WaitingWatch(
                 caller: request.caller, names: request.ids, deadline: span == 0 ? nil : now + span,
@@ -24,11 +24,12 @@ extension Model {
         return .blocked
     }
 
-    private func endings(_ names: [Bytes], _ gone: [TaskID: Waited]) -> Outcome {
+    private func endings(_ names: [Bytes], _ gone: [TaskID: Waited], _ now: Timestamp) -> Outcome {
         .waited(
             names.map { name in
                 guard let id = TaskID(name) else { return Waited(name: name) }
                 var ending = gone[id] ?? tasks[id].map(Waited.init) ?? Waited(name: name)
+                if gone[id] == nil, let state = shown(id, now) { ending.state = state }
                 ending.name = name
                 return ending
             })
@@ -52,7 +53,7 @@ extension Model {
     mutating func serveWatches(_ now: Timestamp) -> [CallerID: Outcome] {
         var outcomes: [CallerID: Outcome] = [:]
         for watch in watches where watch.pending.isEmpty || watch.deadline.map({ $0 <= now }) ?? false {
-            outcomes[watch.caller] = endings(watch.names, watch.gone)
+            outcomes[watch.caller] = endings(watch.names, watch.gone, now)
         }
         watches.removeAll { outcomes[$0.caller] != nil }
         return outcomes

@@ -5,12 +5,13 @@ internal import MartletProtocol
 extension Model {
     func why(_ id: TaskID?, _ now: Timestamp) -> Outcome {
         guard let id, let task = tasks[id] else { return .refused(.noTask) }
-        switch task.state {
+        switch shown(task, now) {
         case .active: return task.waits(.running, until: task.deadline)
         case .scheduled:
             let failed = task.isRetry && task.lastError != nil
             return task.waits(failed ? .backoff : .scheduled, until: task.runAt)
         case .pending: return whyPending(task, now)
+        case .blocked where task.state == .pending: return whyHeldUp(task, now)
         case .blocked: return task.waits(task.open.isEmpty ? .order : .after, until: nil)
         case .completed, .dead, .cancelled, .expired: return task.waits(.ended, until: task.keepUntil)
         }
@@ -29,14 +30,24 @@ extension Model {
             let from = limit.takes.last?.at ?? limit.since
             return task.waits(.queueLimit, until: limit.calls.isEmpty ? from + limit.wait(1, from) : nil)
         }
-        if !hasGroupSlot(task) { return task.waits(.groupConcurrency, until: nil) }
-        if let (limit, cost) = lacking(task, now) {
-            return task.waits(.limit, until: limit.calls.isEmpty ? limit.instant(for: cost) : nil)
-        }
-        let next = next(of: task.queue, now)
-        if next == nil, !task.limits.isEmpty { return task.waits(.limit, until: nil) }
-        let isNext = next?.id == task.id
+        let isNext = next(of: task.queue, now)?.id == task.id
         return task.waits(isNext ? .noWorker : .behind, until: nil)
+    }
+
+    /// What the first one of a task's line waits for.
+    private func lackingOfFirst(_ task: ModelTask, _ now: Timestamp) -> (ModelLimit, Int64)? {
+        guard let own = tasks[task.id], let first = first(ofLineOf: own, now) else { return nil }
+        return lacking(first, now)
+    }
+
+    private func whyHeldUp(_ task: ModelTask, _ now: Timestamp) -> Outcome {
+        var task = task
+        task.state = .blocked
+        if !hasGroupSlot(task) { return task.waits(.groupConcurrency, until: nil) }
+        guard let (limit, cost) = lacking(task, now) ?? lackingOfFirst(task, now) else {
+            return task.waits(.limit, until: nil)
+        }
+        return task.waits(.limit, until: limit.calls.isEmpty ? limit.instant(for: cost) : nil)
     }
 }
 

@@ -100,8 +100,8 @@ extension Model {
         case .cancel(let request): return remembering(request.request, now) { $0.cancel(request, now) }
         case .move(let request): return remembering(request.request, now) { $0.relocate(request, now) }
         case .delete(let request): return remembering(request.request, now) { $0.delete(request, now) }
-        case .get(let request): return view(request)
-        case .list(let request): return list(request)
+        case .get(let request): return view(request, now)
+        case .list(let request): return list(request, now)
         case .result(let id): return result(id)
         case .why(let id): return why(id, now)
         case .queueSet(let request): return remembering(request.request, now) { $0.set(request, now) }

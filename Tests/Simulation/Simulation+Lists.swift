@@ -19,7 +19,7 @@ extension Simulation {
         var request = generator.list(withStates: true)
         let asked = request
         note("\(readable(asked))")
-        let expected = model.list(request)
+        let expected = model.list(request, now)
         var views: [TaskView] = []
         for _ in 0..<10_000 {
             switch try engine.answer(.list(request), now: now, in: transaction) {
@@ -43,7 +43,9 @@ extension Simulation {
             slowList = SlowList(request: request, steady: Set(model.tasks.keys))
             return
         }
-        list.steady = list.steady.filter { model.tasks[$0].map(list.request.admits) ?? false }
+        list.steady = list.steady.filter { id in
+            model.tasks[id].map { list.request.admits($0, model.shown($0, now)) } ?? false
+        }
         slowList = list
         guard random.chance(70) else { return }
         do throws(StorageError) {

@@ -17,7 +17,7 @@ extension Broker {
         case .textCount: output.integer(Int64(try engine.textCount(in: transaction)))
         case .memory(let key): try look.memory(key, engine, transaction).map { output.integer($0) } ?? output.null()
         case .stream(let look): try self.look(look, &output, engine, now, transaction)
-        case .broker: brokerInfo(&output, engine, now)
+        case .broker: try brokerInfo(&output, engine, now, transaction)
         case .exists(let keys):
             var count: Int64 = 0
             for key in keys where try look.exists(key, engine, transaction) { count += 1 }
@@ -48,7 +48,7 @@ extension Broker {
             if ReservedKey(key) == nil {
                 try engine.text(key, now: now, in: transaction).map { output.bulk($0.value) } ?? output.null()
             } else {
-                try look.stateCount(key, engine).map { output.bulk(integer: $0) } ?? output.null()
+                try look.stateCount(key, engine, transaction).map { output.bulk(integer: $0) } ?? output.null()
             }
         case .keys(let pattern):
             let keys = try look.keys(pattern, engine, transaction)

@@ -4,7 +4,10 @@ import MartletStorage
 
 extension Broker {
     /// BROKER.INFO: the whole at a glance; INFO has the details.
-    func brokerInfo(_ output: inout ReplyWriter, _ engine: borrowing Engine, _ now: Timestamp) {
+    func brokerInfo<A>(
+        _ output: inout ReplyWriter, _ engine: borrowing Engine, _ now: Timestamp,
+        _ transaction: borrowing Transaction<A>
+    ) throws {
         let usage = store.usage
         output.map(13)
         output.field("version", text: Version.martlet)
@@ -16,8 +19,8 @@ extension Broker {
         output.field("clients", Int64(connections.count))
         output.field("queues", Int64(engine.queueNames.count))
         output.field("workers", Int64(engine.workerCount))
-        output.field("pending", engine.count(of: .pending))
-        output.field("active", engine.count(of: .active))
+        output.field("pending", try engine.count(of: .pending, now: now, in: transaction))
+        output.field("active", try engine.count(of: .active, now: now, in: transaction))
         output.field("data_bytes", Int64(usage.used))
         output.field("data_limit_bytes", Int64(usage.capacity))
     }

@@ -107,10 +107,12 @@ struct Look {
         return try engine.entries(view, of: queue, skip: Int(first), count: limit, now: now, in: transaction)
     }
 
-    func stateCount(_ key: Bytes, _ engine: borrowing Engine) throws(CommandError) -> Int64? {
+    func stateCount<A>(
+        _ key: Bytes, _ engine: borrowing Engine, _ transaction: borrowing Transaction<A>
+    ) throws -> Int64? {
         guard let reserved = ReservedKey(key), reserved.type != "none" else { return nil }
         guard case .stateCount(let state) = reserved else { throw Self.wrongType }
-        return engine.count(of: state)
+        return try engine.count(of: state, now: now, in: transaction)
     }
 
     func queueNames<A>(

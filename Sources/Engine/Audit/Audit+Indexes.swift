@@ -26,6 +26,7 @@ extension Audit {
             audit.tally(key.queue) {
                 $0.countWaiting(key.range, 1)
                 $0.count(key.range.lane == .parked ? .blocked : .pending, 1)
+                if key.limits > 0 { $0.dueCounts.count(key.limits, due: 1) }
             }
         }
     }
@@ -50,9 +51,11 @@ extension Audit {
             }
             // While its due timer stands, a task counts as SCHEDULED.
             guard timer.kind == .due else { return }
+            let limits = known.waitingKey(timer.sequence).limits
             audit.tally(timer.queue) {
                 $0.count(.scheduled, 1)
                 $0.count(.pending, -1)
+                if limits > 0 { $0.dueCounts.count(limits, due: -1) }
             }
         }
     }

@@ -14,8 +14,9 @@ extension Audit {
     ) throws(StorageError) {
         guard let group = group(of: known.task) else { return }
         let line = LineKey.bytes(key, group: group)
-        guard try !transaction.contains(Tables.lines, line) else { return }
-        report(.lineMissing, "task \(name(key.sequence))", .entry(Tables.lines, line, flags: 0))
+        let right = try transaction.contains(Tables.timers, key.dueTimer.bytes) ? 0 : LineKey.due
+        guard try transaction.first(Tables.lines, from: line, prefix: line)?.flags != right else { return }
+        report(.lineMissing, "task \(name(key.sequence))", .entry(Tables.lines, line, flags: right))
     }
 
     mutating func walkLines<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {
@@ -35,7 +36,8 @@ extension Audit {
             guard let round = audit.queues[key.queue]?.round(of: key),
                 try !transaction.contains(Tables.groups, round.key(group))
             else { return }
-            let turn = GroupTurn(served: .none, first: Stamp(due: key))
+            let due = try audit.dueTasks(of: group, in: round, transaction)
+            let turn = GroupTurn(served: .none, first: Stamp(due: key), due: due)
             audit.report(
                 .turnMissing, "the group of task \(audit.name(key.sequence))",
                 audit.repairs(of: turn, in: round, group))
@@ -84,13 +86,32 @@ extension Audit {
                 guard let first = try LineKey.first(hash, in: round, transaction) else {
                     return audit.report(.turnDangling, "a group of queue \(round.queue)", .delete(Tables.groups, key))
                 }
-                let right = GroupTurn(served: group.served, first: Stamp(due: first))
+                let due = try audit.dueTasks(of: hash, in: round, transaction)
+                let right = GroupTurn(served: group.served, first: Stamp(due: first), due: due)
+                if audit.isFull(hash, round.queue) {
+                    audit.tally(round.queue) { $0.dueCounts.count(round.limits, full: due) }
+                }
                 let isInRound = try transaction.contains(Tables.turns, right.key(in: round, hash))
                 let isThere = isInRound || audit.isFull(hash, round.queue)
                 guard group != right || !isThere else { return }
                 audit.report(
                     .turnMissing, "a group of queue \(round.queue)", audit.repairs(of: right, in: round, hash))
             })
+    }
+
+    /// How many of the tasks in a group's line are due.
+    private func dueTasks<A>(
+        of group: UInt64, in round: Round, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Int64 {
+        var due: Int64 = 0
+        for range in round.ranges {
+            let prefix = LineKey.prefix(queue: round.queue, range: range, limits: round.limits, group: group)
+            try transaction.scan(Tables.lines, from: prefix, prefix: prefix) { _, flags in
+                due += flags & LineKey.due == 0 ? 0 : 1
+                return true
+            }
+        }
+        return due
     }
 
     private mutating func walkTurns<A>(_ transaction: borrowing Transaction<A>) throws(StorageError) {

@@ -82,6 +82,11 @@ extension Audit {
                 wrong.append("\(queue.waiting[index]) of priority \(range.priority), not \(counted.waiting[index])")
                 right.countWaiting(range, counted.waiting[index] - queue.waiting[index])
             }
+            if queue.dueCounts != counted.dueCounts {
+                let pairs = [queue.dueCounts, counted.dueCounts].map { "\($0.lines.map { [$0.due, $0.full] })" }
+                wrong.append("due tasks by their limits \(pairs[0]), not \(pairs[1])")
+                right.dueCounts = counted.dueCounts
+            }
             guard !wrong.isEmpty else { continue }
             let name = String(decoding: queue.name, as: UTF8.self)
             report(

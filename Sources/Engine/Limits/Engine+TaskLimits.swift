@@ -214,19 +214,29 @@ extension Engine {
 }
 
 extension Engine {
-    /// Why a task that names limits is not running; `nil`: not because of them.
-    func whyShort<A>(
-        _ task: TaskView, _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<A>
-    ) throws(StorageError) -> WaitView? {
-        guard let wanted = try self.task(task.id.sequence, transaction)?.limits, let lacking = lacking(wanted, now),
-            let limit = limits[lacking.number], case .tokens(let bucket) = limit.kind
-        else { return nil }
-        let cost = zip(limitSets[wanted.set], wanted.costs).first { $0.0 == limit.name }?.1 ?? lacking.cost
-        let name = String(decoding: limit.name, as: UTF8.self)
+    /// Why a task that names limits is not running: it lacks tokens itself, or the first one of its line lacks `cost`
+    /// of limit `number`.
+    func whyShort(
+        _ task: TaskView, _ record: TaskRecord, _ number: UInt32, _ cost: Int64, _ now: Timestamp
+    ) -> WaitView {
+        let own = record.limits.flatMap { wanted in
+            lacking(wanted, now).map { lacking -> (number: UInt32, cost: Int64) in
+                let cost = zip(limitSets[wanted.set], wanted.costs).first { $0.0 == limits[lacking.number]?.name }?.1
+                return (lacking.number, cost ?? lacking.cost)
+            }
+        }
+        let limit = limits[own?.number ?? number]
+        let name = String(decoding: limit?.name ?? [], as: UTF8.self)
+        let wanted = own?.cost ?? cost
+        let taker = own == nil ? "the first of those that need it" : "it"
+        var (until, has): (Timestamp?, Int64) = (nil, 0)
+        if let limit, case .tokens(let bucket) = limit.kind {
+            if limit.takers.isEmpty { until = bucket.instant(for: min(wanted, bucket.burst)) }
+            has = bucket.available(at: now)
+        }
         return WaitView(
-            state: task.state, reason: .limit,
-            until: limit.takers.isEmpty ? bucket.instant(for: min(cost, bucket.burst)) : nil,
-            detail: "it takes \(cost) of limit '\(name)', which has \(bucket.available(at: now)); "
-                + "more come by themselves, sooner at a higher RATE")
+            state: task.state, reason: .limit, until: until,
+            detail: "\(taker) takes \(wanted) of limit '\(name)', which has \(has); more come by themselves, "
+                + "sooner at a higher RATE")
     }
 }

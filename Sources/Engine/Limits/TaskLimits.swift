@@ -63,6 +63,8 @@ struct LimitLines {
     /// By queue and limits: a bit for each range.
     private var ranges: [UInt32: [UInt16: UInt32]] = [:]
 
+    var isEmpty: Bool { ranges.isEmpty }
+
     func has(_ queue: UInt32) -> Bool { !ranges.isEmpty && ranges[queue] != nil }
 
     /// The limits that tasks of a queue need.
@@ -72,6 +74,12 @@ struct LimitLines {
     func sets(of queue: UInt32, _ range: WaitingRange) -> [UInt16] {
         guard !ranges.isEmpty, let sets = ranges[queue] else { return [] }
         return sets.filter { $0.value & Self.bit(range) != 0 }.keys.sorted()
+    }
+
+    /// The ranges in which tasks wait that need these limits, in the order of hand-out.
+    func ranges(of queue: UInt32, _ limits: UInt16) -> [WaitingRange] {
+        guard let bits = ranges[queue]?[limits] else { return [] }
+        return (0..<WaitingRange.count).map(WaitingRange.init(index:)).filter { bits & Self.bit($0) != 0 }
     }
 
     mutating func insert(_ limits: UInt16, _ queue: UInt32, _ range: WaitingRange) {
