@@ -163,6 +163,7 @@ extension Engine {
         for index in number.map({ $0..<$0 + 1 }) ?? queues.indices {
             let ours = try self.sources(&page, queues[index], now, transaction)
             expected += candidates(page.request, queues[index]) + Int64(ours.count) + 1
+            if states == [.blocked] { expected += try heldUp(in: queues[index], &page.look, now, transaction) }
             guard expected <= limit else { return nil }
             sources += ours
         }

@@ -3,7 +3,8 @@ import MartletStorage
 
 extension Engine {
     /// Rebuilds what is kept in memory.
-    mutating func load(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+    /// - Returns: what cannot be read and is to be put aside.
+    mutating func load(_ transaction: borrowing Transaction<Reading>) throws(StorageError) -> [StorageError] {
         let stored = try transaction.read(Tables.queues, queueKey(0)) { record in
             (version: record.version, broker: BrokerRecord(from: &record))
         }
@@ -17,7 +18,7 @@ extension Engine {
         }
         try loadQueues(transaction)
         try loadTypes(transaction)
-        try loadLeases(transaction)
+        let damaged = try loadLeases(transaction)
         try loadWorkers(transaction)
         try loadNonces(transaction)
         try loadOperations(transaction)
@@ -25,6 +26,7 @@ extension Engine {
         try loadLimits(transaction)
         try loadBreakers(transaction)
         try loadTaskLimits(transaction)
+        return damaged
     }
 
     private mutating func loadQueues(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
@@ -62,7 +64,9 @@ extension Engine {
 
     /// The active ones lie together: a restart reads them and no others. Damaged ones are to be put
     /// aside.
-    private mutating func loadLeases(_ transaction: borrowing Transaction<Reading>) throws(StorageError) {
+    private mutating func loadLeases(
+        _ transaction: borrowing Transaction<Reading>
+    ) throws(StorageError) -> [StorageError] {
         let prefix = Phase.active.prefix
         var loaded: [(UInt64, Lease)] = []
         var tied: [Int] = []
@@ -92,7 +96,7 @@ extension Engine {
             }
         }
         for (sequence, lease) in loaded { leases.insert(sequence, lease) }
-        damagedAtStart = damaged.map {
+        return damaged.map {
             StorageError(.damaged, "the state of an active task", table: Tables.states, key: $0)
         }
     }

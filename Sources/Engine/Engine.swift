@@ -59,8 +59,6 @@ public struct Engine {
     var displaced: [CallerID] = []
     /// How many damaged records were met since the start, and the newest of them by name.
     public internal(set) var damaged: (count: Int, newest: String?) = (0, nil)
-    /// Records of active tasks that could not be read at the start.
-    var damagedAtStart: [StorageError] = []
 
     init(broker: BrokerRecord, zones: ZoneTable, seed: UInt64) {
         self.broker = broker

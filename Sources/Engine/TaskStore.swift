@@ -25,8 +25,7 @@ public final class TaskStore {
         _ = space.level(environment)
         (self.zones, self.seed) = (zones, StableHash.mix(seed, UInt64(bitPattern: now)))
         engine = Engine(broker: BrokerRecord(secret: self.seed), zones: zones, seed: seed)
-        try load()
-        try putAside(engine.damagedAtStart, now)
+        try putAside(try load(), now)
     }
 
     /// What cannot be read is named and out of the way; if there is no room to keep it, another time.
@@ -42,10 +41,12 @@ public final class TaskStore {
     }
 
     /// Rebuilds what is kept in memory.
-    private func load() throws(StorageError) {
+    /// - Returns: what cannot be read and is to be put aside.
+    private func load() throws(StorageError) -> [StorageError] {
         var fresh = Engine(broker: BrokerRecord(secret: seed), zones: zones, seed: seed)
-        try environment.read { (transaction) throws(StorageError) in try fresh.load(transaction) }
+        let damaged = try environment.read { (transaction) throws(StorageError) in try fresh.load(transaction) }
         engine = fresh
+        return damaged
     }
 
     /// Runs a group: `body`'s operations become durable together before this returns, or with the next flush if
@@ -114,7 +115,7 @@ public final class TaskStore {
         do throws(StorageError) {
             try environment.endFlush(flush, code)
         } catch {
-            if code != 0 { try load() }
+            if code != 0 { _ = try load() }
             throw error
         }
     }

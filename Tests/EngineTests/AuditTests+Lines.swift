@@ -38,6 +38,9 @@ extension Plant {
         Plant(.lineMissing, "a task in no line") { (transaction, store) throws(StorageError) in
             try transaction.delete(Store.table("lines"), try Store.only("lines", transaction))
         },
+        Plant(.lineMissing, "a task that its line does not count as due") { (transaction, store) throws(StorageError) in
+            try transaction.put(Store.table("lines"), try Store.only("lines", transaction), flags: 0)
+        },
         Plant(.lineDangling, "of a task that waits elsewhere") { (transaction, store) throws(StorageError) in
             var key = KeyBytes()
             key.append(UInt32(1))

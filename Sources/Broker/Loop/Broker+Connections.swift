@@ -55,7 +55,7 @@ extension Broker {
 
     func closed(_ connection: Connection) {
         connection.isClosed = true
-        connection.context = nil
+        (connection.context, connection.direct) = (nil, nil)
         connections[connection.id] = nil
         keptAlive[connection.id] = nil
         stalled[connection.id] = nil

@@ -25,10 +25,9 @@ extension Broker {
         let connection = replies.connection
         if connection.isClosed {
             lost += replies.handOuts
-        } else if replies.bytes.count > 0 {
-            write(replies, connection)
-        } else if connection.isClosing, !connection.awaitsReplies {
-            connection.context?.close(promise: nil)
+        } else {
+            if replies.bytes.count > 0 { write(replies, connection) }
+            closeIfDone(connection)
         }
         recycle(replies.takeBytes())
         connection.inbound.compact()
@@ -41,11 +40,13 @@ extension Broker {
         statistics.outputBytes += Int64(replies.bytes.count)
         connection.handedOver += replies.bytes.count
         let taken = connection.outstanding == 0 ? connection.direct?.send(replies.bytes, context) ?? 0 : 0
-        if taken == replies.bytes.count {
-            if connection.isClosing, !connection.awaitsReplies { context.close(promise: nil) }
-        } else {
-            queue(replies, from: taken, connection, context)
-        }
+        if taken < replies.bytes.count { queue(replies, from: taken, connection, context) }
+    }
+
+    /// A connection that is to be closed is closed when everything was written.
+    private func closeIfDone(_ connection: Connection) {
+        guard connection.isClosing, !connection.awaitsReplies, connection.outstanding == 0 else { return }
+        connection.context?.close(promise: nil)
     }
 
     /// The socket is full: the channel writes the rest when it can.
@@ -72,13 +73,9 @@ extension Broker {
         guard !connection.isClosed else { return }
         let left = connection.outstanding - bytes
         setOutstanding(connection, left, largest: left == 0 ? 0 : connection.largestFlush)
-        if left == 0 {
-            stalled[connection.id] = nil
-            if connection.isClosing, !connection.awaitsReplies {
-                return connection.context?.close(promise: nil) ?? ()
-            }
-        }
-        guard connection.isPaused else { return }
+        if left == 0 { stalled[connection.id] = nil }
+        closeIfDone(connection)
+        guard connection.isPaused, !connection.isClosed else { return }
         resume(connection)
         account(connection)
     }
