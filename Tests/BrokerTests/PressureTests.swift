@@ -17,6 +17,50 @@ struct PressureTests {
         }
     }
 
+    @Test func `many clients with one unread reply each are bounded in all`() async throws {
+        try await withBroker({ ($0.outputBytes, $0.stallMilliseconds) = (4 << 20, 600_000) }) { broker in
+            let other = try broker.connect()
+            let id = try #require(
+                try other.call("TASK.ADD", "q", "t", String(repeating: "x", count: Limits.payload)).text)
+            let deaf = try (0..<40).map { _ in try broker.connect() }
+            for client in deaf { try client.send(["TASK.GET", id, "PAYLOAD"]) }
+            var (most, dropped) = (0, 0)
+            for _ in 0..<20_000 where dropped < 10 {
+                most = max(most, try number("client_output_bytes", other))
+                dropped = try number("dropped_clients", other)
+            }
+            #expect(dropped >= 10)
+            #expect(most <= 2 * (Limits.reservePayload + Limits.payload))
+            #expect(try other.call("PING") == .simple("PONG"))
+            // A client hangs up when nothing holds it any more.
+            withExtendedLifetime(deaf) {}
+        }
+    }
+
+    @Test func `a slow reader of a large hand-out is not dropped for others that read nothing`() async throws {
+        try await withBroker({ $0.outputBytes = 4 << 20 }) { broker in
+            let (client, other) = (try broker.connect(), try broker.connect())
+            let payload = String(repeating: "x", count: Limits.payload)
+            for _ in 0..<2 { try client.call("TASK.ADD", "q", "t", payload) }
+            let id = try #require(try other.call("TASK.ADD", "other", "t", payload).text)
+            let deaf = try (0..<2).map { _ in try broker.connect() }
+            for client in deaf { try client.send(["TASK.GET", id, "PAYLOAD"]) }
+            try client.send(["TASK.RESERVE", "1", "q", "COUNT", "2"])
+            while try number("client_output_bytes", other) < Limits.reservePayload / 2 {}
+            let tasks = try client.reply().elements
+            #expect(tasks?.map { $0["payload"]?.bytes?.count } == [payload.count, payload.count])
+            #expect(try number("dropped_clients", other) == 0)
+            withExtendedLifetime(deaf) {}
+        }
+    }
+
+    /// A number that INFO tells.
+    private func number(_ field: String, _ client: RawClient) throws -> Int {
+        let text = try #require(try client.call("INFO").text)
+        let line = try #require(text.split(whereSeparator: \.isNewline).first { $0.hasPrefix(field + ":") })
+        return try #require(Int(line.dropFirst(field.count + 1)))
+    }
+
     @Test func `a slow reader gets every byte`() async throws {
         try await withBroker { broker in
             let client = try broker.connect()

@@ -2,7 +2,10 @@
 
 import os
 import socket
+import threading
 import time
+
+import pytest
 
 from wire import encode
 
@@ -40,6 +43,69 @@ def test_a_client_that_never_reads_is_dropped_and_the_others_stay_quick(broker):
         times.sort()
         assert times[int(len(times) * 0.99)] <= 50
         assert most <= 256 * 1024 * 1024
+
+
+def test_unread_replies_of_many_clients_are_bounded_in_all(broker):
+    with broker.connect() as client:
+        id = client("TASK.ADD", "q", "t", os.urandom(500_000))
+        before, most = resident(broker.process.pid), 0
+        deaf = [broker.connect() for _ in range(40)]
+        for one in deaf:
+            one.socket.sendall(encode("TASK.GET", id, "PAYLOAD") * 40)
+        deadline = time.monotonic() + 20
+        while b"\r\ndropped_clients:0\r" in client("INFO", "stats"):
+            most = max(most, resident(broker.process.pid) - before)
+            assert time.monotonic() < deadline, "nobody is dropped"
+        times = pings(client, 1)
+        most = max(most, resident(broker.process.pid) - before)
+        assert times[int(len(times) * 0.99)] <= 50
+        assert most <= 400 * 1024 * 1024
+        for one in deaf:
+            one.close()
+
+
+@pytest.mark.parametrize("request_of", ["PING", "SCAN 0 MATCH @*nothing COUNT 10000", "TASK.GET {} PAYLOAD"])
+def test_an_endless_pipeline_keeps_nobody_from_working(broker, request_of):
+    with broker.connect() as client:
+        client("TASK.MADD", "q", "TASKS", 5000, *["t", "p"] * 5000)
+        id = client("TASK.ADD", "large", "t", b"x" * 100_000).decode()
+        request, greedy = encode(*request_of.format(id).split()) * 500, [broker.connect() for _ in range(2)]
+        over = threading.Event()
+
+        def pour(connection):
+            while not over.is_set():
+                try:
+                    connection.socket.sendall(request)
+                except OSError:
+                    return
+
+        def drain(connection):
+            while not over.is_set():
+                try:
+                    if not connection.socket.recv(1 << 20):
+                        return
+                except OSError:
+                    return
+
+        threads = [threading.Thread(target=job, args=(one,)) for one in greedy for job in (pour, drain)]
+        for thread in threads:
+            thread.start()
+        try:
+            time.sleep(0.5)
+            client.socket.settimeout(5)
+            for _ in range(20):
+                assert client("TASK.ADD", "mine", "t", "p")
+                (task,) = client("TASK.RESERVE", 1, "mine")
+                fields = dict(zip(task[::2], task[1::2])) if isinstance(task, list) else task
+                assert client("TASK.ACK", fields[b"id"], fields[b"token"]) == "OK"
+        finally:
+            over.set()
+            for one in greedy:
+                one.socket.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()
+            for one in greedy:
+                one.close()
 
 
 def test_replies_that_overrun_the_socket_come_whole_and_in_order(broker):

@@ -81,7 +81,17 @@ extension Broker {
     /// The command just run is passed.
     func done(_ connection: Connection) {
         connection.inbound.pass()
+        connection.servedIn = group.number
+        countReplies(connection)
         statistics.commands += 1
+    }
+
+    /// Counts what was written to `connection` since it was counted last.
+    func countReplies(_ connection: Connection) {
+        let bytes = connection.output.bytes.count - connection.countedOutput
+        connection.countedOutput += bytes
+        group.replies += bytes
+        flusher.unsent += bytes
     }
 
     func runLocal(

@@ -19,7 +19,7 @@ extension Broker {
         let address = context.remoteAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?"
         let connection = Connection(
             id: lastConnection, address: address, now: clock.now, isAuthenticated: password == nil,
-            outputLimit: configuration.outputBytes / 4)
+            outputLimit: configuration.outputOfOne)
         (connection.context, connection.direct) = (context, DirectWrite(context))
         connections[connection.id] = connection
         statistics.connections += 1

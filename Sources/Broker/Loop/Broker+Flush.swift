@@ -65,6 +65,13 @@ extension Broker {
         if totalExcess > configuration.outputBytes, let worst = connections.values.max(by: { $0.excess < $1.excess }) {
             drop(worst, "replies it does not read take \(worst.outstanding) bytes")
         }
+        // The largest has at least what was just added: one is enough.
+        if totalOutstanding > configuration.outputInAll,
+            let largest = connections.values.max(by: { $0.outstanding < $1.outstanding })
+        {
+            let all = "of \(totalOutstanding) that wait for all clients"
+            drop(largest, "replies it does not read take \(largest.outstanding) bytes, the most \(all)")
+        }
     }
 
     /// The socket took `bytes`, or the connection ended before it did.

@@ -9,6 +9,8 @@ extension Broker {
     func runGroup() {
         guard isScheduled else { return }
         isScheduled = false
+        // So many replies wait for the disk that no more are made: it goes on when they are out.
+        guard !mustWaitForFlush else { return }
         let queue = ready
         ready.removeAll(keepingCapacity: true)
         let now = readClock()
@@ -41,6 +43,7 @@ extension Broker {
         do throws(StorageError) {
             try store.read { (engine, transaction) throws(StorageError) in
                 group.mark = BrokerClock.bootMicroseconds()
+                group.beginPart()
                 for connection in queue where connection.need == .reading {
                     while !group.isFull, var call = next(connection, now) {
                         if needs(call.command) == .writing {
@@ -64,6 +67,7 @@ extension Broker {
 
     private func runWrites(_ queue: [Connection], _ now: Timestamp) {
         group.byteLimit = gate.look(store, now, logger)
+        group.beginPart()
         let shown = monitored.writerIndex
         let published = hub.messages.count
         do throws(StorageError) {
@@ -135,6 +139,7 @@ extension Broker {
         note(connection)
         unblock(connection)
         put(answer, connection)
+        countReplies(connection)
     }
 
     /// Remembers where `connection` stood before this group changed it.
@@ -159,12 +164,14 @@ extension Broker {
 
     /// Those with commands left come first in the next group, those that were not reached before the others.
     private func settle(_ queue: [Connection]) {
-        guard group.isFull else { return }
+        guard group.leftSome else { return }
         var rest: [Connection] = []
-        for connection in queue where connection.canRun && connection.inbound.count > 0 {
-            guard !connection.isReady else { continue }
+        for connection in queue where connection.inbound.count > 0 {
+            // It goes on when its replies were read.
+            if connection.isFull { connection.mayHaveCommands = true }
+            guard connection.canRun, !connection.isReady else { continue }
             connection.isReady = true
-            connection.notedIn == group.number ? rest.append(connection) : ready.append(connection)
+            connection.servedIn == group.number ? rest.append(connection) : ready.append(connection)
         }
         ready += rest
     }

@@ -10,14 +10,16 @@ extension Broker {
         for note in group.notes.reversed() { note.restore() }
         var tried = 0
         for connection in queue {
-            while tried < GroupLimits.commands, !connection.isClosed, let call = next(connection, now) {
+            while hasRoom(after: tried), !connection.isClosed, let call = next(connection, now) {
                 tried += 1
                 runAlone(call, connection, now)
             }
             // The rest follows in the next group.
-            if connection.canRun, tried >= GroupLimits.commands { makeReady(connection) }
+            if connection.canRun, !hasRoom(after: tried) { makeReady(connection) }
         }
     }
+
+    private func hasRoom(after tried: Int) -> Bool { tried < GroupLimits.commands && !isFullOfReplies }
 
     private func runAlone(_ call: Call, _ connection: Connection, _ now: Timestamp) {
         var call = call

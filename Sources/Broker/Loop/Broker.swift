@@ -43,7 +43,7 @@ final class Broker {
     var ready: [Connection] = []
     /// A group will run at the end of this round.
     var isScheduled = false
-    var group = Group()
+    var group: Group
     /// What replies are written to: emptied, for the next round.
     var spareReplies: [Bytes] = []
     /// Connections with something in `output`, and those whose paused state may have changed.
@@ -85,6 +85,7 @@ final class Broker {
         self.stopRequested = stopRequested
         self.configuration = configuration
         (self.loop, self.logger, self.password) = (loop, logger, password)
+        group = Group(outputLimit: configuration.outputOfOne)
         receiveBuffers = ReceiveBuffers(loop: loop.nonisolated())
         clock = BrokerClock(BrokerClock.read())
         startedAt = clock.now
@@ -113,13 +114,20 @@ final class Broker {
     }
 }
 
-/// The group that is running.
+/// The group that is running: what needs no storage, then what only reads, then what writes. Each part has its own
+/// allowance, so that no client's endless pipeline of one kind keeps the others from running.
 struct Group {
-    /// Counts groups, so that a connection knows whether it was noted in this one.
+    /// Counts groups, so that a connection knows whether it was noted or served in this one.
     var number = 0
+    /// Commands of this part.
     var commands = 0
     var bytes = 0
     var byteLimit = GroupLimits.bytes
+    /// Bytes of replies of this part.
+    var replies = 0
+    let replyLimit: Int
+    /// A part before this one left commands for the next group.
+    private var wasFull = false
     /// When the last command that needs storage was done: from then on the next one counts.
     var mark: Int64 = 0
     /// Something may have become due: a look at a task makes it happen first.
@@ -127,12 +135,22 @@ struct Group {
     /// Where every connection that was changed stood before.
     var notes: [ConnectionNote] = []
 
-    var isFull: Bool { commands >= GroupLimits.commands || bytes >= byteLimit }
+    init(outputLimit: Int) { replyLimit = min(GroupLimits.replies, outputLimit) }
+
+    var isFull: Bool { commands >= GroupLimits.commands || bytes >= byteLimit || replies >= replyLimit }
+
+    /// Commands were left for the next group.
+    var leftSome: Bool { isFull || wasFull }
 
     mutating func begin() {
         number += 1
-        (commands, bytes, byteLimit) = (0, 0, GroupLimits.bytes)
+        (commands, bytes, byteLimit, replies, wasFull) = (0, 0, GroupLimits.bytes, 0, false)
         notes.removeAll(keepingCapacity: true)
+    }
+
+    mutating func beginPart() {
+        wasFull = leftSome
+        (commands, replies) = (0, 0)
     }
 }
 
@@ -157,6 +175,7 @@ struct ConnectionNote {
     func restore() {
         connection.inbound.rewind(to: inbound)
         connection.output.cut(to: outputEnd)
+        connection.countedOutput = min(connection.countedOutput, outputEnd)
         connection.handOuts.removeSubrange(handOuts...)
         connection.blocked = blocked
         connection.isClosing = isClosing

@@ -36,6 +36,8 @@ final class Connection {
     var inbound: Inbound
     /// Replies of the group that is running.
     var output = ReplyWriter()
+    /// Bytes of `output` that the group has counted.
+    var countedOutput = 0
     /// Bytes of replies that wait for the disk.
     var held = 0
     /// Handed to the socket and not yet taken by it.
@@ -59,6 +61,8 @@ final class Connection {
     var countedInbound = 0
     /// The group in which its state was last noted for going back.
     var notedIn = 0
+    /// The group in which one of its commands was last run.
+    var servedIn = 0
     /// Hand-outs whose reply is in `output`.
     var handOuts: [(id: TaskID, token: Int64)] = []
     /// Bytes handed to the socket, ever.
@@ -122,7 +126,7 @@ enum InputLimits {
     static let idle = 64 * 1024
 }
 
-/// How much one group does before it is committed.
+/// How much one part of a group does before it is committed: what needs no storage, what reads, what writes.
 enum GroupLimits {
     static let commands = 2_000
     /// From so many commands on the next group runs while this one is flushed: for fewer, waking another thread costs
@@ -132,6 +136,8 @@ enum GroupLimits {
     static let slowCommand = 200
     /// Bytes of the requests that write.
     static let bytes = 32 * 1024 * 1024
+    /// Bytes of replies after which one part runs no further commands; less if one client may have less unread.
+    static let replies = 16 * 1024 * 1024
     /// Entries of bookkeeping.
     static let upkeep = 1_000
 }

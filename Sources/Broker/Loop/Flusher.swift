@@ -14,6 +14,9 @@ struct Flusher {
     fileprivate(set) var isRunning = false
     /// Replies of the groups that are being flushed.
     fileprivate var held: [Replies] = []
+    /// Bytes of replies that were made and not yet sent, and those of them that the flush which is running holds.
+    var unsent = 0
+    fileprivate var heldBytes = 0
 }
 
 /// What one connection is told, and the hand-outs it is told of.
@@ -28,6 +31,7 @@ struct Replies {
         bytes = connection.output.bytes
         handOuts = connection.handOuts
         connection.output.bytes = []
+        connection.countedOutput = 0
         connection.handOuts.removeAll(keepingCapacity: connection.handOuts.capacity <= 64)
     }
 
@@ -43,9 +47,15 @@ extension Broker {
     /// Whether the group that has just run is flushed beside the next one.
     var flushesBeside: Bool { flusher.isRunning || group.commands >= GroupLimits.flushedBeside }
 
+    /// Whether replies that wait for the disk take so much that no further commands are run.
+    var mustWaitForFlush: Bool { flusher.isRunning && isFullOfReplies }
+
+    var isFullOfReplies: Bool { flusher.unsent >= 2 * group.replyLimit }
+
     /// Sends what the rounds so far have to say, once it is durable.
     func sendReplies() {
         guard !beginFlush() else { return }
+        flusher.unsent = 0
         let list = touched
         touched.removeAll(keepingCapacity: true)
         for connection in list {
@@ -59,6 +69,7 @@ extension Broker {
     private func beginFlush() -> Bool {
         guard let flush = store.beginFlush() else { return false }
         flusher.isRunning = true
+        flusher.heldBytes = flusher.unsent
         for connection in touched {
             let replies = Replies(of: connection)
             connection.held += replies.bytes.count
@@ -83,11 +94,13 @@ extension Broker {
         } catch {
             return giveUp(error)
         }
+        flusher.unsent -= flusher.heldBytes
         for replies in held { replies.connection.held -= replies.bytes.count }
         // The disk goes on first: what ran meanwhile waits for it.
         let goesOn = beginFlush()
         for index in held.indices { send(&held[index]) }
         if !goesOn { sendReplies() }
+        if !ready.isEmpty { scheduleGroup() }
         rearmTimer()
         if !lost.isEmpty { scheduleUpkeep() }
     }
@@ -97,6 +110,8 @@ extension Broker {
     private func giveUp(_ error: StorageError) {
         gate.failed(error, store, clock.now, logger)
         (engineInstant, lost) = (nil, [])
+        flusher.unsent = 0
+        if !ready.isEmpty { scheduleGroup() }
         touched.removeAll(keepingCapacity: true)
         for connection in connections.values where connection.blocked != nil || connection.awaitsReplies {
             drop(connection, "storage failed before its replies were durable")

@@ -1,4 +1,5 @@
 public import Logging
+import MartletProtocol
 public import MartletStorage
 
 /// Everything that can be set about a broker, checked.
@@ -20,9 +21,12 @@ public struct BrokerConfiguration: Sendable {
     public var commitDelayMicroseconds: Int64 = 0
     /// How long a client may be idle before it is disconnected, in milliseconds; 0: for ever.
     public var idleMilliseconds: Int64 = 0
-    /// How many bytes of replies may wait to be read, over all clients; past it the worst is dropped. One client may
-    /// have a quarter of it: then its commands wait until it has read.
+    /// How many bytes of replies may wait to be read, over all clients, but for the one write each is receiving; past
+    /// it the worst is dropped. One client may have a quarter of it: then its commands wait until it has read.
     public var outputBytes = 64 * 1024 * 1024
+    /// So many times `outputBytes` may wait with the writes being received: a client that reads a large reply is not
+    /// dropped for it, but many cannot have one each and leave it unread.
+    static let outputTimes = 4
     /// How many bytes may wait to be parsed, over all clients; past it the largest is dropped.
     public var inputBytes = 256 * 1024 * 1024
     /// Whether the stream of events keeps what happens to tasks, and how many moves at least.
@@ -36,6 +40,15 @@ public struct BrokerConfiguration: Sendable {
     public internal(set) var settings: [ChosenSetting] = []
 
     public init() {}
+
+    /// Bytes of unread replies past which a client's commands wait.
+    var outputOfOne: Int { outputBytes / 4 }
+
+    /// Bytes of unread replies of all clients, past which the one with the most is dropped: room for two of the largest
+    /// hand-outs at least.
+    var outputInAll: Int {
+        max(outputBytes * Self.outputTimes, 2 * (Limits.reservePayload + Limits.payload))
+    }
 }
 
 /// Why a broker cannot start: one line, and the exit code of sysexits that says it to scripts.

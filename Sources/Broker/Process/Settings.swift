@@ -39,7 +39,8 @@ extension Setting {
         },
         integer(
             "output-limit-mb", 64, 1...65_536,
-            "Unread replies of all clients in MiB, past which the worst is dropped; one alone may have a quarter.",
+            "Unread replies of all clients in MiB, past which the worst is dropped; one alone may have a quarter. The "
+                + "write that each is receiving counts only past four times as much, 48 at least.",
             [.lowMemory: 4]
         ) { $1.outputBytes = $0 << 20 },
         integer(
