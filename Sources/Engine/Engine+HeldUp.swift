@@ -99,7 +99,7 @@ extension Engine {
         queue(task.queue).settings.boundsGroups && isFull(groupHash(task), in: task.queue)
     }
 
-    private func holdUp<A>(
+    func holdUp<A>(
         ofLine limits: UInt16, _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<A>
     ) throws(StorageError) -> HoldUp? {
         var shortage: Set<UInt32> = []

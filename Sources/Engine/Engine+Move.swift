@@ -13,15 +13,15 @@ extension Engine {
         case .nowhere(let refusal): return .refused(refusal)
         case .ended(let state): return .refused(Self.badState(request.id, state, advice))
         case .active: return .refused(Self.badState(request.id, .active, advice))
-        case .waiting(let key, _, _) where key.range.lane == .parked:
-            let advice = "it waits for other tasks; move it when they have ended"
-            return .refused(Self.badState(request.id, .blocked, advice))
         case .waiting(let key, let flags, let task):
             var task = task
             if let refusal = try changeQueue(of: key.sequence, &task, to: request.queue, now, transaction) {
                 return .refused(refusal)
             }
-            let state = try move(key, flags, task, request, now, transaction)
+            let state =
+                key.range.lane == .parked
+                ? try moveParked(key.sequence, task, request, now, transaction)
+                : try move(key, flags, task, request, now, transaction)
             return remember(request.request, .state(try shown(state, key.sequence, now, transaction)))
         }
     }
@@ -75,6 +75,39 @@ extension Engine {
         let row = HistoryRow(.move, of: state, from: from, to: state.state, at: now)
         try note(row, key.sequence, &state, transaction)
         return try waitAgain(key.sequence, state, isLater: isLater, at: now, transaction)
+    }
+
+    /// The same of a task that is parked: it stays so, unless it waited for others of its ORDER key in the other queue.
+    private mutating func moveParked(
+        _ sequence: UInt64, _ task: TaskRecord, _ request: MoveRequest, _ now: Timestamp,
+        _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) -> TaskState {
+        // That it left the order of its key may have freed it there.
+        guard var state = try state(sequence, .waiting, transaction), state.state == .blocked else {
+            guard let (key, flags) = try waitingPlace(of: sequence, task, transaction) else { return .pending }
+            return try move(key, flags, task, request, now, transaction)
+        }
+        let key = state.waitingKey(sequence)
+        try transaction.delete(Tables.waiting, key.bytes)
+        if let runAt = request.runAt { state.runAt = max(now, runAt) }
+        if let priority = request.priority { state.priority = priority }
+        let event: TaskEvent = state.runAt > now ? .moveLater : .moveNow
+        count(key.queue, .blocked, event, of: sequence, type: task.type, toldOf: task.queue)
+        if task.queue != key.queue {
+            change(key.queue) { $0.count(.blocked, -1) }
+            change(task.queue) { $0.count(.blocked, 1) }
+            try moveExpiry(key, &state, to: task.queue, transaction)
+        }
+        let row = HistoryRow(.move, of: state, from: .blocked, to: .blocked, at: now)
+        try note(row, sequence, &state, transaction)
+        let place = try storeParked(sequence, state, transaction)
+        guard task.queue != key.queue, state.isTied else { return .blocked }
+        try makeWay(for: sequence, at: now, transaction)
+        guard let order = orderPlace(task), try predecessor(of: sequence, in: order, transaction) == nil,
+            try dependencies(of: sequence, transaction)?.open.isEmpty ?? true
+        else { return .blocked }
+        try unpark(place, WaitingKey.Flag.state, task, now, transaction)
+        return try self.state(sequence, .waiting, transaction)?.state ?? .pending
     }
 
     private mutating func moveExpiry(

@@ -89,6 +89,7 @@ def test_a_limit_without_tokens(broker):
         agree(client, ids + free, [])
         assert reserve(client) == ids[:2] + free
         agree(client, [], ids[2:])
+        assert as_map(client("LIMIT.GET", "api"))["waiting"] == 3
         assert as_map(client("TASK.ADD", "q", "t", "p", "LIMIT", "api", "FULL"))["state"] == b"BLOCKED"
         later = add(client, 1, "LIMIT", "api", "DELAY", 50)[0]
         eventually(lambda: state(client, later) == b"BLOCKED")
@@ -101,6 +102,12 @@ def test_a_limit_without_tokens(broker):
         assert counts(client) == (5, 0) and state(client, later) == b"PENDING"
         assert client("QUEUE.PAUSE", "q") == "OK"
         assert why(client, ids[2])["reason"] == b"paused", "a queue-wide reason leaves it PENDING"
+        assert as_map(client("LIMIT.GET", "api"))["waiting"] == 0
+        client("QUEUE.SET", "bound", "LIMIT", "api")
+        add(client, 4, queue="bound")
+        client("TASK.RESERVE", 1, "bound", "COUNT", 2)
+        assert counts(client, "bound") == (2, 0), "its queue's LIMIT leaves a task PENDING"
+        assert as_map(client("LIMIT.GET", "api"))["waiting"] == 2 + 5
         assert client("LIMIT.DEL", "api") == "OK"
         assert counts(client) == (5, 0)
 

@@ -49,7 +49,9 @@ def test_a_scheduled_or_retrying_task_holds_the_rest_and_a_dead_one_frees_it(bro
         assert task["id"] == rest[0] and client("TASK.RESERVE", 1, "q") is None
         # What is retried comes before those that were added after it, but not before the one that runs.
         assert client("TASK.RETRY", later) == b"BLOCKED" and rest[0] in why(client, later)["detail"]
-        assert client("TASK.MOVE", later, "PRIORITY", 9).code == "BADSTATE"
+        assert client("TASK.MOVE", later, "PRIORITY", 9) == b"BLOCKED"
+        assert client("TASK.MOVE", rest[2], "QUEUE", "s") == b"PENDING", "it is the first of its key there"
+        assert client("TASK.MOVE", rest[2], "QUEUE", "q") == b"BLOCKED"
         client("TASK.ACK", rest[0], task["token"])
         finish(client, later)
         assert client("TASK.CANCEL", rest[1]) == b"CANCELLED" and state(client, rest[2]) == b"PENDING"

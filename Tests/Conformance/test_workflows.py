@@ -1,5 +1,7 @@
 """AFTER, and what an ACK adds: tasks that follow from tasks."""
 
+import time
+
 import pytest
 
 from broker import eventually
@@ -87,12 +89,34 @@ def test_a_dead_dependency_follows_the_policy(broker, how, outcome):
                 assert state(client, after) == b"PENDING"
 
 
+def test_a_parked_task_can_be_moved(broker):
+    with broker.connect() as client:
+        first = client("TASK.ADD", "q", "t", "p")
+        urgent, later, elsewhere, plain = (client("TASK.ADD", "r", "t", "p", "AFTER", 1, first) for _ in range(4))
+        assert client("TASK.MOVE", urgent, "PRIORITY", 9) == b"BLOCKED"
+        due = int(time.time() * 1000) + 3600000
+        assert client("TASK.MOVE", later, "AT", due) == b"BLOCKED"
+        assert client("TASK.MOVE", elsewhere, "QUEUE", "s", "PRIORITY", 2) == b"BLOCKED"
+        assert info(client, "r")["blocked"] == 3 and info(client, "s")["blocked"] == 1
+        moved = as_map(client("TASK.GET", elsewhere, "HISTORY"))
+        assert (moved["queue"], moved["priority"]) == (b"s", 2)
+        rows = [as_map(row) for row in moved["history"]]
+        assert [(row["reason"], row["to"]) for row in rows] == [(b"add", b"BLOCKED"), (b"move", b"BLOCKED")]
+        broker.kill()
+        broker.start()
+    with broker.connect() as client:
+        finish(client, first)
+        assert (state(client, later), as_map(client("TASK.GET", later))["run_at"]) == (b"SCHEDULED", due)
+        assert [take(client, "r")["id"] for _ in range(2)] == [urgent, plain]
+        assert take(client, "s")["id"] == elsewhere
+        assert as_map(client("BROKER.CHECK"))["problems"] == []
+
+
 def test_a_parked_task_can_be_cancelled_deleted_and_can_expire(broker):
     with broker.connect() as client:
         first = client("TASK.ADD", "q", "t", "p")
         ids = [client("TASK.ADD", "r", "t", "p", "AFTER", 1, first) for _ in range(4)]
         brief = client("TASK.ADD", "r", "t", "p", "AFTER", 1, first, "TTL", 50)
-        assert client("TASK.MOVE", ids[0], "PRIORITY", 9).code == "BADSTATE"
         assert client("TASK.RETRY", ids[0]).code == "BADSTATE"
         assert client("TASK.CANCEL", ids[0]) == b"CANCELLED" and client("TASK.DEL", ids[1]) == 1
         eventually(lambda: state(client, brief) == b"EXPIRED")

@@ -262,9 +262,27 @@ extension Model {
         .limits(limits.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { view($0.value, $0.key, now) })
     }
 
+    /// The due tasks that wait for tokens of a limit: their own, or their queue's.
+    private func tasks(at name: Bytes, _ now: Timestamp) -> Int64 {
+        var count: Int64 = 0
+        for (queue, due) in Dictionary(grouping: tasks.values.filter { $0.state == .pending }, by: \.queue) {
+            if isHeldBack(queue, now) {
+                let breaker = options[queue]?.breaker.flatMap { breakers[$0] }
+                if breaker?.allows(now) ?? true, options[queue]?.limit == name { count += Int64(due.count) }
+                continue
+            }
+            for (_, line) in Dictionary(grouping: due.filter { $0.limitSet > 0 }, by: \.limitSet) {
+                guard let first = first(ofLineOf: line[0], now), lackedName(first, now) == name else { continue }
+                count += Int64(line.count)
+            }
+        }
+        return count
+    }
+
     private func view(_ limit: ModelLimit, _ name: Bytes, _ now: Timestamp) -> LimitSight {
+        let waiting = Int64(limit.calls.count) + tasks(at: name, now)
         var view = LimitSight(
-            name: name, available: limit.available(now), waiting: Int64(limit.calls.count), granted: limit.granted,
+            name: name, available: limit.available(now), waiting: waiting, granted: limit.granted,
             refused: limit.refused, utilisation: limit.utilisation(now))
         switch limit.kind {
         case .tokens(let rate, let per, let burst): (view.rate, view.per, view.burst) = (rate, per, burst)

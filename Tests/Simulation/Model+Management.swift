@@ -21,7 +21,7 @@ extension Model {
 
     mutating func relocate(_ request: MoveRequest, _ now: Timestamp) -> Outcome {
         guard let id = request.id, var task = tasks[id] else { return .refused(.noTask) }
-        guard task.isWaiting else { return .refused(.badState) }
+        guard task.hasPlace else { return .refused(.badState) }
         let before = task
         if let queue = request.queue, queue != task.queue {
             if let refusal = isClosed(queue, now) { return refusal }
@@ -35,11 +35,16 @@ extension Model {
             tasks[id] = task
             takeKey(of: id, now)
         }
-        if task.queue == before.queue { leaveLine(id) } else { keepOrder(before, now) }
+        if task.queue != before.queue {
+            keepOrder(before, now)
+            task = tasks[id] ?? task
+        } else if task.isWaiting {
+            leaveLine(id)
+        }
         task.priority = request.priority ?? task.priority
         task.runAt = request.runAt.map { max(now, $0) } ?? task.runAt
         tasks[id] = task
-        let state: TaskState = task.runAt > now ? .scheduled : .pending
+        let state: TaskState = task.state == .blocked ? .blocked : task.runAt > now ? .scheduled : .pending
         move(id, state, "move", now)
         keepOrder(task, now)
         return .state(shown(id, now) ?? state)

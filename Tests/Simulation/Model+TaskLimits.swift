@@ -36,6 +36,11 @@ extension Model {
         return false
     }
 
+    func lackedName(_ task: ModelTask, _ now: Timestamp) -> Bytes? {
+        let empty = task.limits.first { !has(LimitCost(name: $0.name), now) }
+        return (empty ?? task.limits.first { !has($0, now) })?.name
+    }
+
     /// The limit that a task waits for: one without any token before one that has too few.
     func lacking(_ task: ModelTask, _ now: Timestamp) -> (ModelLimit, Int64)? {
         let empty = task.limits.first { !has(LimitCost(name: $0.name), now) }

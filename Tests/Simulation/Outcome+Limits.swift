@@ -52,6 +52,14 @@ extension LimitSight {
     }
 }
 
+extension LimitSight {
+    func waiting(like other: LimitSight) -> LimitSight {
+        var sight = self
+        sight.waiting = other.waiting
+        return sight
+    }
+}
+
 extension BreakerSight {
     init(_ view: BreakerView) {
         self.init(

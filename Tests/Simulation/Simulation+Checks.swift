@@ -12,7 +12,8 @@ extension Simulation {
             let looks = self.random.chance(50) ? self.lookUps() + reasons : reasons + self.lookUps()
             for operation in looks where self.finding == nil {
                 let answer = try engine.apply(operation, now: self.now, in: transaction)
-                self.compare(self.model.apply(operation, now: self.now, answer: answer), Outcome(answer))
+                let expected = self.model.apply(operation, now: self.now, answer: answer)
+                self.compare(expected, Outcome(answer), isBehind: engine.mayBeDue(by: self.now))
                 if self.finding != nil { self.note("\(readable(operation))") }
                 self.note(reasonIn: answer)
             }

@@ -22,7 +22,8 @@ let limitCommands = [
         summary: "Gives slots back before their HOLD has passed.", group: "limit",
         reply: "an integer: 1, or 0 if the permit was not held any more", run: .write(parseLimitGive)),
     Command(
-        "LIMIT.GET", .exactly(2), [.readonly, .fast], usage: "name", summary: "Tells how a limit stands.",
+        "LIMIT.GET", .exactly(2), [.readonly, .fast], usage: "name",
+        summary: "Tells how a limit stands, and how many callers and due tasks wait for it.",
         group: "limit", reply: "a map",
         run: .read { (cursor, _) throws(CommandError) in .limitInfo(try cursor.name("name")) }),
     Command(

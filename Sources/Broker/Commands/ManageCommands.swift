@@ -9,7 +9,7 @@ let manageCommands = [
         reply: "the new state; ACTIVE: it changes later", run: .write(parseCancel)),
     Command(
         "TASK.MOVE", .atLeast(4), [.write, .fast], usage: "id [PRIORITY p] [AT unix-ms] [QUEUE q] [REQ nonce]",
-        summary: "Gives a waiting task another priority, due time or queue.", group: "task",
+        summary: "Gives a task that waits, BLOCKED or not, another priority, due time or queue.", group: "task",
         reply: "the new state", run: .write(parseMove)),
     Command(
         "TASK.DEL", .atLeast(2), [.write], usage: "id [id ...] [REQ nonce]",

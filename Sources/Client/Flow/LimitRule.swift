@@ -26,7 +26,7 @@ public struct LimitDetails: Sendable {
     public var rule: LimitRule
     /// What could be taken now.
     public var available: Int
-    /// Those who wait for it.
+    /// Those who wait for it: blocked callers, and due tasks that name it or whose queue is bound to it.
     public var waiting: Int
     /// How often something was taken.
     public var granted: Int

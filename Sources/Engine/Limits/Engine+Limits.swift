@@ -120,17 +120,47 @@ extension Engine {
         }
     }
 
-    func limitAnswer(_ name: Bytes, _ now: Timestamp) -> Answer {
-        limits.number(name).flatMap { limits[$0] }.map { .limit(view($0, now)) } ?? .refused(Self.noLimit(name))
+    func limitAnswer<A>(
+        _ name: Bytes, _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> Answer {
+        guard let limit = limits.number(name).flatMap({ limits[$0] }) else { return .refused(Self.noLimit(name)) }
+        return .limit(view(limit, try tasksAtLimits(now, transaction), now))
     }
 
-    func limitViews(_ now: Timestamp) -> [LimitView] { limits.ordered.map { view($0, now) } }
+    func limitViews<A>(
+        _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> [LimitView] {
+        guard limits.count > 0 else { return [] }
+        let tasks = try tasksAtLimits(now, transaction)
+        return limits.ordered.map { view($0, tasks, now) }
+    }
 
-    private func view(_ stored: LimitState, _ now: Timestamp) -> LimitView {
+    /// How many due tasks wait for tokens of each limit: theirs, or their queue's. Counted, not looked at.
+    private func tasksAtLimits<A>(
+        _ now: Timestamp, _ transaction: borrowing Transaction<A>
+    ) throws(StorageError) -> [UInt32: Int64] {
+        var waiting: [UInt32: Int64] = [:]
+        for queue in queues where !queue.name.isEmpty && queue[.pending] > 0 {
+            if queue.settings.isGated, let gate = gate(of: queue.id, now) {
+                if case .limit(let number, _) = gate { waiting[number, default: 0] += queue[.pending] }
+                continue
+            }
+            for line in queue.dueCounts.lines where line.due > 0 {
+                guard case .limit(let number, _)? = try holdUp(ofLine: line.limits, queue.id, now, transaction) else {
+                    continue
+                }
+                waiting[number, default: 0] += line.due
+            }
+        }
+        return waiting
+    }
+
+    private func view(_ stored: LimitState, _ tasks: [UInt32: Int64], _ now: Timestamp) -> LimitView {
         let limit = stored.at(now)
+        let waiting = Int64(limit.takers.count) + tasks[limit.number, default: 0]
         var view = LimitView(
-            name: limit.name, available: limit.available(at: now), waiting: Int64(limit.takers.count),
-            granted: limit.granted, refused: limit.refused, utilisation: 0)
+            name: limit.name, available: limit.available(at: now), waiting: waiting, granted: limit.granted,
+            refused: limit.refused, utilisation: 0)
         switch limit.kind {
         case .tokens(let bucket):
             (view.rate, view.per, view.burst) = (bucket.rate, bucket.per, bucket.burst)

@@ -87,7 +87,7 @@ public struct LimitView: Hashable, Sendable {
     public var burst: Int64?
     public var slots: Int64?
     public var available: Int64
-    /// Blocked callers.
+    /// Blocked callers, and due tasks that wait for its tokens: those that name it, or whose queue is bound to it.
     public var waiting: Int64
     public var granted: Int64
     public var refused: Int64

@@ -93,6 +93,7 @@ extension TaskState {
             .pending
         case (.scheduled, .moveNow), (.pending, .moveNow): .pending
         case (.scheduled, .moveLater), (.pending, .moveLater): .scheduled
+        case (.blocked, .moveNow), (.blocked, .moveLater): .blocked
         case (.blocked, .unblock): .pending
         case (.blocked, .unblockLater): .scheduled
         case (.pending, .block), (.scheduled, .block): .blocked
