@@ -141,10 +141,24 @@ extension Engine {
         }
         guard let task, task.limits != nil || boundedGroup(task) != nil else { return }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
-        guard timerBound <= now, let limits = task.limits?.set else { return }
+        if let limits = task.limits?.set { try expireHeads(ofLine: limits, task.queue, now, transaction) }
+    }
+
+    /// The same of all lines of a queue.
+    mutating func settleLines(
+        of queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard isBehind(at: now), limitLines.has(queue) || queues[Int(queue) - 1].settings.boundsGroups else { return }
+        try endLeases(by: now, limit: Self.settleLimit, transaction)
+        for limits in limitLines.sets(of: queue) { try expireHeads(ofLine: limits, queue, now, transaction) }
+    }
+
+    private mutating func expireHeads(
+        ofLine limits: UInt16, _ queue: UInt32, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        guard timerBound <= now else { return }
         for _ in 0..<Self.settleLimit {
-            guard let head = try first(ofLine: limits, task.queue, now, transaction),
-                try expire([head], now, transaction)
+            guard let head = try first(ofLine: limits, queue, now, transaction), try expire([head], now, transaction)
             else { return }
         }
     }

@@ -12,15 +12,16 @@ extension Engine {
         var target = request.target
         if target?.queue == request.queue { target?.queue = nil }
         if let runAt = target?.runAt { target?.runAt = max(now, runAt) }
+        let verb: BulkVerb = request.isDryRun ? .count : request.verb
+        // Where the reply is a number of tasks, what is due by now counts as having happened.
+        if !verb.isInBackground { _ = try advance(to: now, limit: Self.settleLimit, in: transaction) }
         var operation = BulkOperation(
-            number: broker.lastOperation + 1, queue: queue, verb: request.isDryRun ? .count : request.verb,
+            number: broker.lastOperation + 1, queue: queue, verb: verb,
             filter: request.filter, target: target, rate: request.rate, before: broker.lastSequence + 1, started: now)
         guard !operation.verb.isInBackground else {
             try store(operation, transaction)
             return remember(request.request, .operation(operation.number))
         }
-        // The reply is a number of tasks: what is due by now counts as having happened.
-        _ = try advance(to: now, limit: Self.settleLimit, in: transaction)
         operation.waiter = (request.caller, request.request)
         return try answer(startedBy: &operation, now, transaction)
     }

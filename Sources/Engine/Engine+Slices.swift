@@ -28,6 +28,9 @@ extension Engine {
     mutating func slice(
         _ operation: inout BulkOperation, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) {
+        if operation.filter.state == .pending || operation.filter.state == .blocked {
+            try settleLines(of: operation.queue, now, transaction)
+        }
         if operation.state == .counting { return try countSlice(&operation, now, transaction) }
         let allowed = min(Int64(operationSlice), operation.pace.allowance(operation.rate, now), operation.left)
         let found = try look(operation, most: allowed, now, transaction)
