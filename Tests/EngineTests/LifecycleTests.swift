@@ -84,7 +84,8 @@ struct LifecycleTests {
                 "ACTIVE --release--> PENDING", "ACTIVE --releaseLater--> SCHEDULED", "ACTIVE --expire--> EXPIRED",
                 "ACTIVE --cancel--> CANCELLED", "COMPLETED --revive--> PENDING", "DLQ --revive--> PENDING",
                 "CANCELLED --revive--> PENDING", "EXPIRED --revive--> PENDING", "BLOCKED --expire--> EXPIRED",
-                "BLOCKED --cancel--> CANCELLED", "BLOCKED --unblock--> PENDING", "BLOCKED --unblockLater--> SCHEDULED",
+                "BLOCKED --cancel--> CANCELLED", "BLOCKED --moveNow--> BLOCKED", "BLOCKED --moveLater--> BLOCKED",
+                "BLOCKED --unblock--> PENDING", "BLOCKED --unblockLater--> SCHEDULED",
             ])
     }
 

@@ -91,6 +91,20 @@ struct QueueTests {
         #expect(try fixture.findings() == [])
     }
 
+    @Test("what became due before a purge is purged, though nobody saw to it before")
+    func purgeOfWhatCame() throws {
+        let fixture = try StoreFixture()
+        let every = CronSetRequest(
+            name: Bytes("c".utf8), queue: queue, type: Bytes("t".utf8), payload: [1], schedule: .every(60_000))
+        try fixture.run(.cronSet(every))
+        _ = try fixture.add { $0.due = .after(60_000) }
+        fixture.now += 61_000
+        let purge = BulkRequest(queue: queue, verb: .purge, filter: BulkFilter(state: .pending))
+        #expect(try fixture.run(.bulk(purge)) == [.count(2)])
+        #expect(try fixture.reserve(count: 10).isEmpty)
+        #expect(try fixture.findings() == [])
+    }
+
     @Test("after a restart an operation goes on where it was")
     func place() throws {
         let fixture = try StoreFixture()
