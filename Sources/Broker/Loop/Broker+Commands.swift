@@ -86,9 +86,10 @@ extension Broker {
         statistics.commands += 1
     }
 
-    /// Counts what was written to `connection` since it was counted last.
+    /// Counts what was written to `connection` since it was counted last; small replies together.
     func countReplies(_ connection: Connection) {
         let bytes = connection.output.bytes.count - connection.countedOutput
+        guard bytes >= GroupLimits.countedAtOnce else { return }
         connection.countedOutput += bytes
         group.replies += bytes
         flusher.unsent += bytes

@@ -138,6 +138,8 @@ enum GroupLimits {
     static let bytes = 32 * 1024 * 1024
     /// Bytes of replies after which one part runs no further commands; less if one client may have less unread.
     static let replies = 16 * 1024 * 1024
+    /// Fewer bytes of one connection's replies are not counted yet.
+    static let countedAtOnce = 1_024
     /// Entries of bookkeeping.
     static let upkeep = 1_000
 }
