@@ -52,9 +52,11 @@ extension Simulation {
     }
 
     /// A RESERVE that meets tasks of which some stand in lines and others do not, while nothing else is behind.
+    /// Of few tasks: until all stand in lines, so many of full groups in front of others may hold these back.
     private func handOut(meeting operation: MartletEngine.Operation) -> MartletEngine.Operation? {
         guard case .queueSet(let request) = operation, request.given.contains(.fair), !model.hasParked,
-            model.batches.isEmpty, !model.keepsFew, random.chance(70)
+            model.batches.isEmpty, !model.keepsFew, random.chance(70),
+            model.tasks.values.count(where: { $0.queue == request.queue && $0.isWaiting }) <= 100
         else { return nil }
         return .reserve(
             ReserveRequest(queues: [request.queue], count: random.pick([1, 2, 5]), caller: generator.newCaller()))
