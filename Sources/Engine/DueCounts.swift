@@ -24,9 +24,6 @@ struct DueCounts: Equatable {
         if lines[index].due == 0, lines[index].full == 0 { lines.remove(at: index) }
     }
 
-    /// Due tasks of groups whose slots are taken.
-    var full: Int64 { lines.reduce(0) { $0 + $1.full } }
-
     /// `n u32, n × (limits u16 │ due i64 │ full i64)`
     func write(to record: inout RecordWriter) {
         record.uint32(UInt32(lines.count))

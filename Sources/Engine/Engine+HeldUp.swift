@@ -88,7 +88,7 @@ extension Engine {
     ) throws(StorageError) -> Bool {
         guard queue(key.queue).settings.boundsGroups else { return false }
         do throws(StorageError) {
-            return isFull(groupHash(try task(key.sequence, transaction)), in: key.queue)
+            return try task(key.sequence, transaction).map(isFull) ?? false
         } catch {
             guard error.kind == .damaged else { throw error }
             return false
@@ -142,6 +142,14 @@ extension Engine {
         guard let task, task.limits != nil || boundedGroup(task) != nil else { return }
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         if let limits = task.limits?.set { try expireHeads(ofLine: limits, task.queue, now, transaction) }
+    }
+
+    /// What is due for one task, and may hold it up, happens before it is told of.
+    mutating func settleToTell(
+        _ sequence: UInt64, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
+    ) throws(StorageError) {
+        try settle(sequence, now, transaction)
+        try settleLine(of: sequence, now, transaction)
     }
 
     /// The same of all lines of a queue.

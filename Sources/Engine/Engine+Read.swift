@@ -49,10 +49,7 @@ extension Engine {
     mutating func lookUp(
         _ id: TaskID?, _ operation: Operation, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Answer {
-        if let sequence = sequence(id) {
-            try settle(sequence, now, transaction)
-            try settleLine(of: sequence, now, transaction)
-        }
+        if let sequence = sequence(id) { try settleToTell(sequence, now, transaction) }
         return try answer(operation, now: now, in: transaction)
     }
 

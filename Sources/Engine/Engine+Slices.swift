@@ -137,10 +137,9 @@ extension Engine {
         _ operation: BulkOperation, _ now: Timestamp, _ transaction: borrowing Transaction<Writing>
     ) throws(StorageError) -> Set<UInt16> {
         guard operation.filter.state == .pending || operation.filter.state == .blocked else { return [] }
-        var look = LineLook()
         var closed: Set<UInt16> = []
         for limits in limitLines.sets(of: operation.queue)
-        where try isClosed(limits, operation.queue, &look, now, transaction) { closed.insert(limits) }
+        where try holdUp(ofLine: limits, operation.queue, now, transaction) != nil { closed.insert(limits) }
         return closed
     }
 

@@ -9,8 +9,7 @@ extension Engine {
         var (tasks, pending): (Set<UInt64>, Set<UInt64>) = ([], [])
         for name in request.ids {
             guard let sequence = sequence(TaskID(name)) else { continue }
-            try settle(sequence, now, transaction)
-            try settleLine(of: sequence, now, transaction)
+            try settleToTell(sequence, now, transaction)
             tasks.insert(sequence)
             if try isUnended(sequence, transaction) { pending.insert(sequence) }
         }
@@ -108,10 +107,7 @@ extension Engine {
         _ now: Timestamp, _ transaction: borrowing Transaction<Writing>, _ deliver: (CallerID, Answer) -> Void
     ) throws(StorageError) {
         while let caller = watchers.first(by: now) {
-            for sequence in (watchers[caller]?.pending ?? []).sorted() {
-                try settle(sequence, now, transaction)
-                try settleLine(of: sequence, now, transaction)
-            }
+            for sequence in (watchers[caller]?.pending ?? []).sorted() { try settleToTell(sequence, now, transaction) }
             guard let watcher = watchers[caller] else { continue }
             let endings = try endings(watcher.request.ids, watcher.gone, now, transaction)
             undoLog.changes.append(.watcher(caller, watcher))

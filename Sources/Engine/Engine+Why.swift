@@ -51,8 +51,7 @@ extension Engine {
         // Each of them frees a slot, and tells a breaker.
         try endLeases(by: now, limit: Self.settleLimit, transaction)
         if let sequence = sequence(id) {
-            try settle(sequence, now, transaction)
-            try settleLine(of: sequence, now, transaction)
+            try settleToTell(sequence, now, transaction)
             if timerBound <= now { try expireHeads(of: sequence, now, transaction) }
         }
         return try why(id, looking: now, transaction)
