@@ -50,6 +50,7 @@ class Sender:
 
     def __init__(self, client):
         self.client, self.number = client, 0
+        client("TASK.ADD", "q", "t", "p")
         client("LIMIT.SET", "api", "RATE", 1_000_000, "PER", 1)
         client("LIMIT.SET", "slots", "SLOTS", 10_000)
         client("BREAKER.SET", "calls", "FAILS", 1000, "PER", 1, "COOL", 1, "PROBES", 1)
